@@ -1,0 +1,64 @@
+// Bundles src into dist: one chunk graph, so that a plain command never loads React and the
+// engine never loads the screen. `node bin/build.ts` (npm run build).
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import * as esbuild from 'esbuild';
+
+const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
+
+/** Identifies this very source tree: a client of another build restarts the engine. */
+function buildId(): string {
+  const hash = createHash('sha256');
+  const src = path.join(root, 'src');
+  for (const file of readdirSync(src, { recursive: true, encoding: 'utf8' }).sort()) {
+    if (!/\.(ts|tsx|json)$/.test(file)) continue;
+    hash
+      .update(file)
+      .update('\0')
+      .update(readFileSync(path.join(src, file)));
+  }
+  hash.update(readFileSync(path.join(root, 'package.json')));
+  return hash.digest('hex').slice(0, 12);
+}
+
+const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { version: string };
+
+rmSync(path.join(root, 'dist'), { recursive: true, force: true });
+await esbuild.build({
+  absWorkingDir: root,
+  entryPoints: { cli: 'src/cli/main.ts', engine: 'src/engine/main.ts', worker: 'src/dataplane/main.ts' },
+  outdir: 'dist',
+  bundle: true,
+  splitting: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node22',
+  jsx: 'automatic',
+  // Native or worker-spawning packages must stay on disk as they are.
+  external: ['ssh2', 'pino', 'pino-roll'],
+  define: {
+    'process.env.NODE_ENV': '"production"',
+    'process.env.DEV': '"false"',
+    'globalThis.SALLYPORT_BUILD': JSON.stringify(buildId()),
+    'globalThis.SALLYPORT_VERSION': JSON.stringify(version),
+  },
+  plugins: [
+    {
+      // Ink loads it only under DEV=true, and it isn't installed.
+      name: 'no-devtools',
+      setup(build) {
+        build.onResolve({ filter: /^react-devtools-core$/ }, () => ({ path: 'devtools', namespace: 'empty' }));
+        build.onLoad({ filter: /.*/, namespace: 'empty' }, () => ({ contents: 'export default {};' }));
+      },
+    },
+  ],
+  // CommonJS dependencies inside an ES bundle still call require.
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
+  chunkNames: 'chunks/[name]-[hash]',
+  legalComments: 'none',
+  logLevel: 'warning',
+});

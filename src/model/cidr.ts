@@ -1,0 +1,73 @@
+import ipaddr from 'ipaddr.js';
+import { SallyportError } from './errors.ts';
+
+/**
+ * An address in one spelling: IPv4-mapped IPv6 becomes IPv4, zone and brackets go.
+ * @returns null when `text` is no address
+ */
+export function normalAddress(text: string): string | null {
+  const bare = text.replace(/^\[|\]$/g, '').replace(/%.*$/, '');
+  if (!ipaddr.isValid(bare) || (ipaddr.IPv4.isValid(bare) && !ipaddr.IPv4.isValidFourPartDecimal(bare))) return null;
+  return ipaddr.process(bare).toString();
+}
+
+/**
+ * Checks and normalises a source list entry; a bare address means just that address.
+ * @throws SallyportError `bad_value`
+ */
+export function parseCidr(text: string): string {
+  const [address = '', bits, ...rest] = text.trim().split('/');
+  const normal = normalAddress(address);
+  const max = normal?.includes(':') ? 128 : 32;
+  const length = bits === undefined ? max : /^\d{1,3}$/.test(bits) ? Number(bits) : Number.NaN;
+  if (normal === null || rest.length > 0 || !(length <= max)) {
+    throw new SallyportError(
+      'bad_value',
+      `"${text}" is not an address or network`,
+      'write it like 203.0.113.0/24 or 2001:db8::/32',
+    );
+  }
+  return `${normal}/${length}`;
+}
+
+/** A compiled source list: whether an address is in any of its networks. */
+export function cidrMatcher(list: readonly string[]): (address: string) => boolean {
+  const networks = list.map((entry) => ipaddr.parseCIDR(parseCidr(entry)));
+  return (address) => {
+    const normal = normalAddress(address);
+    if (normal === null) return false;
+    const parsed = ipaddr.parse(normal);
+    return networks.some(
+      ([network, bits]) => network.kind() === parsed.kind() && parsed.match([network, bits] as never),
+    );
+  };
+}
+
+/** Whether a peer may use a forward: not in `deny`, and in `allow` where there is one. Unix peers always may. */
+export function sourceFilter(rule: {
+  allow?: readonly string[];
+  deny?: readonly string[];
+}): (address: string | null) => boolean {
+  const denied = rule.deny?.length ? cidrMatcher(rule.deny) : () => false;
+  const allowed = rule.allow?.length ? cidrMatcher(rule.allow) : () => true;
+  return (address) => address === null || (!denied(address) && allowed(address));
+}
+
+export type Reach = 'host' | 'lan' | 'world';
+
+/** Who can reach a listener at this address, going by the address alone. */
+export function addressReach(address: string): Reach {
+  const normal = normalAddress(address);
+  if (normal === null) return address === 'localhost' ? 'host' : 'world';
+  switch (ipaddr.parse(normal).range()) {
+    case 'loopback':
+      return 'host';
+    case 'private':
+    case 'uniqueLocal':
+    case 'linkLocal':
+    case 'carrierGradeNat':
+      return 'lan';
+    default:
+      return 'world';
+  }
+}

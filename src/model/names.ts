@@ -1,0 +1,19 @@
+import { closest, distance } from 'fastest-levenshtein';
+
+/** Names of forwards and sessions. */
+export const namePattern = /^[A-Za-z0-9._-]{1,64}$/;
+
+/** The known name a mistyped one most likely meant, or null when none is near. */
+export function nearestName(typed: string, known: readonly string[]): string | null {
+  if (known.length === 0) return null;
+  const candidate = closest(
+    typed.toLowerCase(),
+    known.map((name) => name.toLowerCase()),
+  );
+  const found = known.find((name) => name.toLowerCase() === candidate);
+  if (found === undefined) return null;
+  const allowed = Math.max(1, Math.floor(Math.max(typed.length, found.length) / 3));
+  if (distance(typed.toLowerCase(), candidate) <= allowed || (typed.length >= 2 && found.startsWith(typed)))
+    return found;
+  return null;
+}
