@@ -84,7 +84,8 @@ const one = z.object({ name: text });
 export const methods = {
   hello: method<Hello>()(z.object({ build: text })),
   status: method<EngineStatus>()(none),
-  stop: method<null>()(none),
+  /** `handover`: another build takes over at once, so kernel rules and leases stay. */
+  stop: method<null>()(z.object({ handover: z.boolean().default(false) })),
   watch: method<WatchStart>()(none),
   unwatch: method<null>()(none),
 

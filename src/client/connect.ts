@@ -1,0 +1,88 @@
+import { spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { build } from '../model/build.ts';
+import { SallyportError } from '../model/errors.ts';
+import type { Home } from '../model/home.ts';
+import { type Client, dialEngine } from './client.ts';
+
+const startTimeoutMs = 15_000;
+
+export interface ConnectOptions {
+  readonly home: Home;
+  /** Whether to start an engine where none runs, and to replace one of another build. */
+  readonly start: boolean;
+  /** The engine's program. */
+  readonly engineFile: string;
+}
+
+/** The engine's program beside the running one: both lie in the same folder of the build. */
+export function engineBeside(program: string | undefined): string {
+  return path.join(path.dirname(program ?? '.'), 'engine.js');
+}
+
+/**
+ * Connects to the home's engine; starts one where none runs, and replaces one of another build.
+ * @throws SallyportError `no_engine` (when not to start one) or `engine_start`
+ */
+export async function connect(options: ConnectOptions): Promise<Client> {
+  const { home, start } = options;
+  const deadline = Date.now() + startTimeoutMs;
+  let started: { exited: () => boolean; errors: () => string } | null = null;
+  for (let pauseMs = 10; ; pauseMs = Math.min(pauseMs * 1.5, 200)) {
+    const client = await dialEngine(home.socket);
+    if (client !== null) {
+      const ready = await greet(client, start);
+      if (ready) return client;
+    } else if (!start) {
+      throw new SallyportError('no_engine', 'no engine runs for this home', 'start one with sallyport engine start');
+    } else if (started === null) {
+      started = launch(options);
+      pauseMs = 10;
+    } else if (started.exited()) {
+      // Another engine may have won the race; then its socket answers in a moment. If not, this one failed.
+      const errors = started.errors();
+      if (errors !== '')
+        throw new SallyportError('engine_start', `the engine did not start: ${errors}`, `see ${home.logFile}`);
+      started = null;
+    }
+    if (Date.now() > deadline) {
+      throw new SallyportError(
+        'engine_start',
+        `the engine did not answer within ${startTimeoutMs / 1000} s`,
+        `see ${home.logFile}`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  }
+}
+
+/** Checks who answers; false when it is of another build, or on its way out, and will be gone in a moment. */
+async function greet(client: Client, replace: boolean): Promise<boolean> {
+  try {
+    const hello = await client.call('hello', { build });
+    if (hello.build === build || !replace) return true;
+    await client.call('stop', { handover: true });
+    await new Promise<void>((resolve) => client.onClose(resolve));
+    return false;
+  } catch (error) {
+    client.close();
+    if (error instanceof SallyportError && error.code === 'engine_gone') return false;
+    throw error;
+  }
+}
+
+/** Starts the engine, detached from this process and its terminal. */
+function launch({ home, engineFile }: ConnectOptions) {
+  mkdirSync(path.dirname(home.logFile), { recursive: true, mode: 0o700 });
+  const errorFile = path.join(path.dirname(home.logFile), 'start.log');
+  const out = openSync(errorFile, 'w', 0o600);
+  const child = spawn(process.execPath, [engineFile], { detached: true, stdio: ['ignore', 'ignore', out], cwd: '/' });
+  closeSync(out);
+  child.on('error', () => {});
+  child.unref();
+  return {
+    exited: () => child.exitCode !== null || child.signalCode !== null,
+    errors: () => readFileSync(errorFile, 'utf8').trim().split('\n').at(-1) ?? '',
+  };
+}

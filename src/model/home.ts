@@ -1,0 +1,52 @@
+import { createHash } from 'node:crypto';
+import os from 'node:os';
+import path from 'node:path';
+
+/** The folders of one engine; two homes never meet. */
+export interface Home {
+  /** What a person calls it: the folder of the config file. */
+  readonly dir: string;
+  readonly configDir: string;
+  /** Traffic totals, router nonces: what must survive but is nobody's to edit. */
+  readonly stateDir: string;
+  readonly logFile: string;
+  /** Sockets; private to the user. */
+  readonly runDir: string;
+  readonly socket: string;
+}
+
+/** Longest path a Unix socket can have on every system (108 bytes with the closing zero on Linux, 104 on others). */
+const socketPathMax = 100;
+
+/**
+ * Where everything lies: below `SALLYPORT_HOME` where that is set, else in the XDG base directories.
+ * @param env environment, as of the process
+ */
+export function findHome(env: NodeJS.ProcessEnv): Home {
+  const userHome = env.HOME || os.homedir();
+  const own = env.SALLYPORT_HOME ? path.resolve(env.SALLYPORT_HOME) : null;
+  const xdg = (name: string, fallback: string) => {
+    const dir = env[name];
+    return path.join(dir && path.isAbsolute(dir) ? dir : path.join(userHome, fallback), 'sallyport');
+  };
+  const configDir = own ?? xdg('XDG_CONFIG_HOME', '.config');
+  const stateDir = own === null ? xdg('XDG_STATE_HOME', '.local/state') : path.join(own, 'state');
+  const runDir =
+    own === null && env.XDG_RUNTIME_DIR ? path.join(env.XDG_RUNTIME_DIR, 'sallyport') : path.join(stateDir, 'run');
+  return {
+    dir: configDir,
+    configDir,
+    stateDir,
+    logFile: path.join(stateDir, 'log', 'engine.log'),
+    runDir: shortEnough(runDir) ? runDir : shortRunDir(runDir),
+    socket: path.join(shortEnough(runDir) ? runDir : shortRunDir(runDir), 'engine.sock'),
+  };
+}
+
+// The carriers' sockets lie in folders below, so some room is left for their names.
+const shortEnough = (runDir: string) => Buffer.byteLength(runDir) <= socketPathMax - 45;
+
+function shortRunDir(runDir: string): string {
+  const digest = createHash('sha256').update(runDir).digest('hex').slice(0, 12);
+  return path.join('/tmp', `sallyport-${os.userInfo().uid}-${digest}`);
+}
