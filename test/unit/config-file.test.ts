@@ -1,0 +1,75 @@
+import { mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { Config, emptyConfig } from '../../src/model/config.ts';
+import { lastGoodName, openConfigFile } from '../../src/store/config-file.ts';
+
+const forward = { name: 'web', kind: 'local', host: 'box', listen: { port: 8080 }, target: { host: 'web', port: 80 } };
+const withForward = Config.parse({ version: 1, forwards: [forward] });
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(path.join(os.tmpdir(), 'sallyport-store-'));
+});
+
+describe('the config file', () => {
+  test('is empty where there is none, and is not created by reading', () => {
+    expect(openConfigFile(dir).read()).toEqual(emptyConfig());
+    expect(readdirSync(dir)).toEqual([]);
+  });
+
+  test('reads back what was written, private to the user, with the last good one beside it', () => {
+    const file = openConfigFile(dir);
+    file.write(emptyConfig());
+    file.write(withForward);
+    expect(file.read()).toEqual(withForward);
+    expect(statSync(file.path).mode & 0o777).toBe(0o600);
+    expect(JSON.parse(readFileSync(path.join(dir, lastGoodName), 'utf8'))).toEqual(emptyConfig());
+  });
+
+  test.each([
+    ['{"version":1,', 'it is not JSON'],
+    ['{"version":1,"forwards":[{"name":"a b","kind":"local"}]}', 'forwards.0.name'],
+    ['{"version":1,"forwards":[{"name":"a","kind":"tunnel"}]}', 'forwards.0.kind'],
+    [
+      JSON.stringify({ version: 1, forwards: [{ ...forward, listen: { port: 70_000 } }] }),
+      'forwards.0.listen.port: ports go from',
+    ],
+    [JSON.stringify({ version: 1, forwards: [forward, forward] }), 'two forwards are called web'],
+    [JSON.stringify({ version: 1, forwards: [{ ...forward, colour: 'red' }] }), 'colour'],
+    ['[]', 'config'],
+  ])('%s is refused in one line and left as it is', (text, message) => {
+    const file = openConfigFile(dir);
+    writeFileSync(file.path, text);
+    expect(() => file.read()).toThrow(
+      expect.objectContaining({ code: 'config_invalid', message: expect.stringContaining(message) }),
+    );
+    expect(readFileSync(file.path, 'utf8')).toBe(text);
+  });
+
+  test('of a newer version is refused', () => {
+    const file = openConfigFile(dir);
+    writeFileSync(file.path, '{"version":2}');
+    expect(() => file.read()).toThrow(expect.objectContaining({ code: 'config_newer' }));
+  });
+
+  test('tells when somebody else wrote it', () => {
+    const file = openConfigFile(dir);
+    file.write(emptyConfig());
+    expect(file.changedOutside()).toBe(false);
+    writeFileSync(file.path, JSON.stringify(withForward));
+    expect(file.changedOutside()).toBe(true);
+    file.read();
+    expect(file.changedOutside()).toBe(false);
+  });
+
+  test('that cannot be written stays what it was', () => {
+    const file = openConfigFile(dir);
+    file.write(withForward);
+    const before = readFileSync(file.path, 'utf8');
+    const broken = { ...withForward, version: 7 } as unknown as Config;
+    expect(() => file.write(broken)).toThrow(expect.objectContaining({ code: 'config_write' }));
+    expect(readFileSync(file.path, 'utf8')).toBe(before);
+  });
+});
