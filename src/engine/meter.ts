@@ -1,0 +1,173 @@
+// Counts and rates of every forward. The data plane and the kernel count; this samples, derives rates and remembers.
+import { counterBytes, readCounters } from '../dataplane/counters.ts';
+import { type Counters, noCounters } from '../model/flow.ts';
+import type { HistoryRange, HistorySeries } from '../model/reports.ts';
+import { emptySeries, Series } from './series.ts';
+
+/** What is kept over a restart of the engine. */
+export interface Totals {
+  readonly rx: number;
+  readonly tx: number;
+  readonly flowsTotal: number;
+  readonly refused: number;
+}
+
+interface Gauge {
+  /** Written by a worker; laid out by dataplane/counters.ts. */
+  cell: SharedArrayBuffer | null;
+  /** Cumulative counts of a gateway, and what of them is in `base` already. */
+  outside: { rx: number; tx: number; flows: number; flowsTotal: number } | null;
+  base: Totals;
+  counters: Counters;
+  series: Series | null;
+  sampledAtMs: number;
+}
+
+/** Rates fade over about this long, so that a burst is seen and a pause too. */
+const rateWindowMs = 1000;
+
+export class Meter {
+  private readonly gauges = new Map<string, Gauge>();
+  private readonly all = new Series();
+  private readonly now: () => number;
+
+  constructor(now: () => number, kept: Readonly<Record<string, Totals>> = {}) {
+    this.now = now;
+    for (const [name, totals] of Object.entries(kept)) this.gauge(name).base = totals;
+  }
+
+  private gauge(name: string): Gauge {
+    let gauge = this.gauges.get(name);
+    if (gauge === undefined) {
+      const base = { rx: 0, tx: 0, flowsTotal: 0, refused: 0 };
+      gauge = { cell: null, outside: null, base, counters: noCounters, series: null, sampledAtMs: this.now() };
+      this.gauges.set(name, gauge);
+    }
+    return gauge;
+  }
+
+  /** The memory a worker counts a forward in; the same over restarts of the forward. */
+  cell(name: string): SharedArrayBuffer {
+    const gauge = this.gauge(name);
+    gauge.cell ??= new SharedArrayBuffer(counterBytes);
+    return gauge.cell;
+  }
+
+  /** A worker died: what it counted is kept, and its successor counts in fresh memory. */
+  renewCell(name: string): void {
+    const gauge = this.gauge(name);
+    if (gauge.cell === null) return;
+    const { rx, tx, flowsTotal, refused } = readCounters(gauge.cell);
+    gauge.base = add(gauge.base, { rx, tx, flowsTotal, refused });
+    gauge.cell = null;
+  }
+
+  /** Cumulative counts from a gateway; a count that falls began anew. Null when the gateway no longer counts for it. */
+  outside(name: string, counts: Gauge['outside']): void {
+    const gauge = this.gauge(name);
+    const before = gauge.outside;
+    if (before !== null && (counts === null || counts.rx < before.rx || counts.tx < before.tx)) {
+      gauge.base = add(gauge.base, { ...before, refused: 0 });
+    }
+    gauge.outside = counts;
+  }
+
+  forget(name: string): void {
+    this.gauges.delete(name);
+  }
+
+  rename(from: string, to: string): void {
+    const gauge = this.gauges.get(from);
+    if (gauge === undefined) return;
+    this.gauges.delete(from);
+    this.gauges.set(to, gauge);
+  }
+
+  /** Reads all counts; the counters that changed, by name. */
+  sample(): Record<string, Counters> {
+    const now = this.now();
+    const changed: Record<string, Counters> = {};
+    let allRx = 0;
+    let allTx = 0;
+    for (const [name, gauge] of this.gauges) {
+      const before = gauge.counters;
+      const values = this.values(gauge);
+      const rx = Math.max(0, values.rx - before.rx);
+      const tx = Math.max(0, values.tx - before.tx);
+      const passedMs = Math.max(1, now - gauge.sampledAtMs);
+      gauge.sampledAtMs = now;
+      const rxRate = fade(before.rxRate, rx, passedMs);
+      const txRate = fade(before.txRate, tx, passedMs);
+      if (rx > 0 || tx > 0) {
+        gauge.series ??= new Series();
+        gauge.series.add(now, rx, tx);
+        allRx += rx;
+        allTx += tx;
+      }
+      const same =
+        rx === 0 &&
+        tx === 0 &&
+        rxRate === before.rxRate &&
+        txRate === before.txRate &&
+        values.flows === before.flows &&
+        values.flowsTotal === before.flowsTotal &&
+        values.refused === before.refused;
+      if (same) continue;
+      gauge.counters = { ...values, rxRate, txRate };
+      changed[name] = gauge.counters;
+    }
+    if (allRx > 0 || allTx > 0) this.all.add(now, allRx, allTx);
+    return changed;
+  }
+
+  private values({ cell, outside, base }: Gauge) {
+    const own = cell === null ? noCounters : readCounters(cell);
+    return {
+      rx: base.rx + own.rx + (outside?.rx ?? 0),
+      tx: base.tx + own.tx + (outside?.tx ?? 0),
+      flows: own.flows + (outside?.flows ?? 0),
+      flowsTotal: base.flowsTotal + own.flowsTotal + (outside?.flowsTotal ?? 0),
+      refused: base.refused + own.refused,
+    };
+  }
+
+  /** Counters as of this moment, for an answer to a command; rates as last sampled. */
+  current(name: string): Counters {
+    const gauge = this.gauges.get(name);
+    return gauge === undefined ? noCounters : { ...gauge.counters, ...this.values(gauge) };
+  }
+
+  /** Counters of all forwards, as last sampled. */
+  sampled(): Record<string, Counters> {
+    return Object.fromEntries([...this.gauges].map(([name, { counters }]) => [name, counters]));
+  }
+
+  history(name: string | null, range: HistoryRange): HistorySeries {
+    const series = name === null ? this.all : (this.gauges.get(name)?.series ?? null);
+    return series === null ? emptySeries(this.now(), range) : series.read(this.now(), range);
+  }
+
+  /** What to keep over a restart. */
+  totals(): Record<string, Totals> {
+    return Object.fromEntries(
+      [...this.gauges].map(([name, gauge]) => {
+        const { rx, tx, flowsTotal, refused } = this.values(gauge);
+        return [name, { rx, tx, flowsTotal, refused }];
+      }),
+    );
+  }
+}
+
+const add = (a: Totals, b: Totals): Totals => ({
+  rx: a.rx + b.rx,
+  tx: a.tx + b.tx,
+  flowsTotal: a.flowsTotal + b.flowsTotal,
+  refused: a.refused + b.refused,
+});
+
+/** Bytes per second over about the last second, whatever the pace of sampling; it ends at exactly zero. */
+function fade(rate: number, bytes: number, passedMs: number): number {
+  const weight = Math.min(1, passedMs / rateWindowMs);
+  const next = rate * (1 - weight) + ((bytes * 1000) / passedMs) * weight;
+  return next < 1 ? 0 : Math.round(next);
+}

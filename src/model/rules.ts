@@ -1,0 +1,61 @@
+import { normalAddress } from './cidr.ts';
+import { type Forward, isSshForward, triggerSets } from './config.ts';
+import { SallyportError } from './errors.ts';
+import { formatPortRange, parsePortList } from './ports.ts';
+
+const refuse = (message: string, hint: string) => new SallyportError('bad_value', message, hint);
+
+/**
+ * What a rule must satisfy beyond its schema, looking at nothing but itself.
+ * @throws SallyportError `bad_value` or `unsupported`
+ */
+export function checkForward(forward: Forward): void {
+  if (isSshForward(forward)) {
+    if (forward.host.startsWith('-'))
+      throw refuse(`"${forward.host}" is not a host`, 'a destination cannot begin with a dash');
+    return;
+  }
+  if (forward.via === 'router' && (forward.allow?.length || forward.deny?.length)) {
+    throw new SallyportError(
+      'unsupported',
+      'a router cannot be relied on to enforce a source list',
+      'use --via relay or --via nftables with --allow and --deny, or leave the list out',
+    );
+  }
+  if (forward.kind === 'mapping') checkMapping(forward);
+  else checkTrigger(forward);
+}
+
+function checkMapping(forward: Extract<Forward, { kind: 'mapping' }>): void {
+  const { listen, target } = forward;
+  const last = listen.last ?? listen.port;
+  if (last < listen.port) {
+    throw refuse(`port range ${listen.port}-${last} is upside down`, `write it as ${last}-${listen.port}`);
+  }
+  if (target.port + (last - listen.port) > 65_535) {
+    throw refuse(
+      `the internal range from ${target.port} would end past port 65535`,
+      'choose a lower internal port or a shorter range',
+    );
+  }
+  const [from, to] = [normalAddress(listen.address ?? ''), normalAddress(target.host)];
+  if (forward.via !== 'relay' && from !== null && to !== null && from.includes(':') !== to.includes(':')) {
+    throw refuse(
+      `${listen.address} and ${target.host} are of different address families`,
+      'the kernel cannot translate between IPv4 and IPv6: use --via relay',
+    );
+  }
+  if (to === '0.0.0.0' || to === '::')
+    throw refuse(`${target.host} is no host`, 'name the internal machine by its address');
+}
+
+function checkTrigger(forward: Extract<Forward, { kind: 'trigger' }>): void {
+  for (const { ports } of [...triggerSets(forward.on), ...forward.open]) parsePortList(ports).map(formatPortRange);
+  if (forward.source === 'kernel' && forward.via !== 'nftables') {
+    throw new SallyportError(
+      'unsupported',
+      `the kernel source cannot open ports via ${forward.via}`,
+      'use --via nftables, or --source flows',
+    );
+  }
+}
