@@ -1,0 +1,143 @@
+import { addressReach } from '../../model/cidr.ts';
+import type { Forward } from '../../model/config.ts';
+import { conflictError, findConflict } from '../../model/conflicts.ts';
+import { SallyportError, toFailure } from '../../model/errors.ts';
+import { type ForwardView, type Snapshot, viewForward } from '../../model/snapshot.ts';
+import type { Preview } from '../../protocol/methods.ts';
+import { readForward } from '../desired.ts';
+import type { Engine } from '../engine.ts';
+import type { Handlers } from '../server.ts';
+
+/** States a forward stays in until something happens to it. */
+const settled = new Set(['up', 'off', 'failed', 'waiting', 'degraded']);
+
+export function viewNamed(engine: Engine, name: string, state: Snapshot = engine.state()): ForwardView {
+  const entry = state.forwards[engine.desired.get(name).name];
+  if (entry === undefined)
+    throw new SallyportError('not_found', `no forward is called ${name}`, 'sallyport ls shows them');
+  return viewForward(entry, state.links, engine.meter.current(name));
+}
+
+function warningsOf(forward: Forward): string[] {
+  const warnings: string[] = [];
+  const address =
+    forward.kind === 'trigger' ? forward.bind : 'address' in forward.listen ? forward.listen.address : undefined;
+  const wide = address === '*' || (address !== undefined && addressReach(address) !== 'host');
+  if (wide && !forward.allow?.length && forward.kind !== 'remote') {
+    warnings.push(`anybody who reaches ${address === '*' ? 'this machine' : address} can use it: --allow limits that`);
+  }
+  if (wide && forward.kind === 'dynamic' && forward.login === undefined) {
+    warnings.push('a SOCKS server without a password beyond loopback is an open proxy');
+  }
+  return warnings;
+}
+
+function preview(engine: Engine, raw: unknown, replacing: string | undefined): Preview {
+  try {
+    const forward = readForward(raw);
+    const others = engine.desired.config().forwards.filter(({ name }) => name !== replacing);
+    if (others.some(({ name }) => name === forward.name)) {
+      throw new SallyportError('name_taken', `a forward called ${forward.name} exists`, 'choose another name');
+    }
+    const conflict = findConflict(forward, others);
+    if (conflict !== null) throw conflictError(forward, conflict);
+    return { refusal: null, warnings: warningsOf(forward), actions: [] };
+  } catch (error) {
+    return { refusal: toFailure(error), warnings: [], actions: [] };
+  }
+}
+
+type Mine =
+  | 'list'
+  | 'show'
+  | 'add'
+  | 'edit'
+  | 'up'
+  | 'down'
+  | 'restart'
+  | 'remove'
+  | 'settle'
+  | 'undo'
+  | 'preview'
+  | 'saveSession'
+  | 'removeSession'
+  | 'saveSettings';
+
+export function forwardHandlers(engine: Engine): Pick<Handlers, Mine> {
+  const { desired } = engine;
+
+  /** A link that gave up, or waits for its next try, is tried at once when somebody asks for what runs over it. */
+  const nudge = (names: readonly string[]) => {
+    const state = engine.state();
+    const links = new Set(names.map((name) => state.forwards[name]?.link).filter((link) => link != null));
+    for (const link of links) {
+      const status = state.links[link]?.status.is;
+      if (status === 'failed' || status === 'retrying')
+        engine.pool.send(engine.runs.workerOf(link), { do: 'retry', link });
+    }
+  };
+
+  return {
+    list: () => {
+      const state = engine.state();
+      return state.order.map((name) => viewNamed(engine, name, state));
+    },
+    show: ({ name }) => ({ view: viewNamed(engine, name), config: desired.get(name) }),
+    add: ({ forwards, up }) => desired.add(forwards, up).map(({ name }) => name),
+    edit: ({ name, patch }) => {
+      const forward = desired.edit(name, patch);
+      if (forward.name !== name) engine.meter.rename(name, forward.name);
+      return viewNamed(engine, forward.name);
+    },
+    up: (selection) => {
+      const names = desired.select(selection);
+      // What failed for good is tried again only because somebody asks; what is up stays untouched.
+      const broken = names.filter((name) => engine.state().forwards[name]?.listener.is === 'failed');
+      desired.enable(names, true);
+      engine.restart(broken);
+      nudge(names);
+      return names;
+    },
+    down: (selection) => {
+      const names = desired.select(selection);
+      desired.enable(names, false);
+      return names;
+    },
+    restart: (selection) => {
+      const names = desired.select(selection);
+      engine.restart(names);
+      desired.enable(names, true);
+      return names;
+    },
+    remove: (selection) => {
+      const names = desired.select(selection);
+      if (names.length > 0) desired.remove(names);
+      return names;
+    },
+    settle: async ({ names, timeoutMs }) => {
+      await engine.until(
+        (state) =>
+          names.every((name) => {
+            const entry = state.forwards[name];
+            return entry === undefined || settled.has(viewForward(entry, state.links).state);
+          }),
+        timeoutMs,
+      );
+      return names.filter((name) => engine.state().forwards[name] !== undefined).map((name) => viewNamed(engine, name));
+    },
+    undo: () => ({ undone: desired.undo() }),
+    preview: ({ forward, replacing }) => preview(engine, forward, replacing),
+    saveSession: ({ name, note, rename }) => {
+      desired.saveSession(name, note, rename);
+      return null;
+    },
+    removeSession: ({ name }) => {
+      desired.removeSession(name);
+      return null;
+    },
+    saveSettings: ({ patch }) => {
+      desired.saveSettings(patch);
+      return null;
+    },
+  };
+}

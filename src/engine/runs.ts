@@ -1,0 +1,184 @@
+// What the data plane runs: turns "this should run" into links, pins and commands, one after the other for each id.
+import type { Runnable } from '../dataplane/messages.ts';
+import { isSshForward, type Settings, type SshForward } from '../model/config.ts';
+import { parseDuration } from '../model/duration.ts';
+import { type Failure, toFailure } from '../model/errors.ts';
+import type { LinkSpec } from '../model/host.ts';
+import type { LinkStatus, ListenerStatus } from '../model/state.ts';
+import type { Meter } from './meter.ts';
+import type { Pool } from './pool.ts';
+
+export type Runs = ReturnType<typeof createRuns>;
+
+export interface RunRequest {
+  /** The forward's name, or for a way a trigger opened `NAME/open/N`. */
+  readonly id: string;
+  /** Whose counters and flows these are. */
+  readonly forward: Runnable['forward'];
+  /** A link that is there already, for what a trigger opens on the far side; else the host is resolved. */
+  readonly link?: string;
+}
+
+export interface RunsOptions {
+  readonly pool: Pool;
+  readonly meter: Meter;
+  readonly settings: () => Settings;
+  readonly plan: (forward: SshForward, noCommonAlgorithm: boolean) => Promise<LinkSpec[]>;
+  readonly linkStatus: (id: string) => LinkStatus | null;
+  readonly onListener: (id: string, status: ListenerStatus) => void;
+  readonly onBound: (id: string, links: readonly LinkSpec[]) => void;
+}
+
+interface Run {
+  readonly request: RunRequest;
+  phase: 'planning' | 'running' | 'stopping';
+  worker: number | null;
+  links: readonly string[];
+  /** What comes after the stop that is under way. */
+  next: RunRequest | null;
+  stopped: PromiseWithResolvers<void>;
+}
+
+export function createRuns(options: RunsOptions) {
+  const { pool, meter } = options;
+  const runs = new Map<string, Run>();
+  /** Links each worker has been told of, as told. */
+  const told = new Map<number, Map<string, string>>();
+  /** Destinations the embedded carrier has no algorithm in common with. */
+  const mismatched = new Set<string>();
+  const hostKey = (forward: SshForward) => JSON.stringify([forward.host, forward.ssh ?? {}]);
+
+  const probeMs = (forward: Runnable['forward']): number | null => {
+    const wanted = ('probe' in forward ? forward.probe : undefined) ?? options.settings().probe;
+    return wanted === false ? null : parseDuration(wanted);
+  };
+
+  const launch = async (request: RunRequest): Promise<void> => {
+    const { id, forward } = request;
+    const run: Run = {
+      request,
+      phase: 'planning',
+      worker: null,
+      links: [],
+      next: null,
+      stopped: Promise.withResolvers(),
+    };
+    runs.set(id, run);
+    options.onListener(id, { is: 'opening' });
+    let specs: readonly LinkSpec[] = [];
+    if (isSshForward(forward) && request.link === undefined) {
+      let failure: Failure | null = null;
+      try {
+        specs = await options.plan(forward, mismatched.has(hostKey(forward)));
+      } catch (error) {
+        failure = toFailure(error);
+      }
+      if (runs.get(id) !== run || run.phase !== 'planning') return finish(run);
+      if (failure !== null) {
+        run.phase = 'running';
+        options.onListener(id, { is: 'failed', error: failure });
+        return;
+      }
+      options.onBound(id, specs);
+    }
+    const link = request.link ?? specs.at(-1)?.id ?? null;
+    // A chain of jump hosts lives in one thread, the one of its outermost host.
+    const worker = request.link === undefined ? pool.pin(specs[0]?.id ?? `relay:${id}`) : workerOf(request.link);
+    run.phase = 'running';
+    run.worker = worker;
+    run.links = specs.map((spec) => spec.id);
+    for (const spec of specs) tell(worker, spec);
+    pool.send(worker, {
+      do: 'start',
+      runnable: { id, forward, link, counters: meter.cell(forward.name), probeMs: probeMs(forward) },
+    });
+    for (const id of run.links) {
+      const status = options.linkStatus(id);
+      if (status?.is === 'failed' || status?.is === 'retrying') pool.send(worker, { do: 'retry', link: id });
+    }
+  };
+
+  const workerOf = (link: string): number => {
+    for (const [worker, links] of told) if (links.has(link)) return worker;
+    return pool.pin(link);
+  };
+
+  const tell = (worker: number, spec: LinkSpec) => {
+    const known = told.get(worker) ?? new Map<string, string>();
+    told.set(worker, known);
+    const text = JSON.stringify(spec);
+    if (known.get(spec.id) === text) return;
+    known.set(spec.id, text);
+    const { keepaliveSeconds, keepaliveCount } = options.settings();
+    pool.send(worker, { do: 'link', spec, timings: { keepaliveSeconds, keepaliveCount } });
+  };
+
+  const finish = (run: Run) => {
+    const { id } = run.request;
+    if (runs.get(id) === run) runs.delete(id);
+    if (run.links.length === 0) pool.unpin(`relay:${id}`);
+    run.stopped.resolve();
+    if (run.next !== null) void launch(run.next);
+    else options.onListener(id, { is: 'closed' });
+  };
+
+  const stop = (id: string, { cutFlows = true, next = null as RunRequest | null } = {}): Promise<void> => {
+    const run = runs.get(id);
+    if (run === undefined) return Promise.resolve();
+    run.next = next;
+    if (run.phase === 'stopping') return run.stopped.promise;
+    const planning = run.phase === 'planning';
+    run.phase = 'stopping';
+    if (run.worker !== null) pool.send(run.worker, { do: 'stop', id, cutFlows });
+    else if (!planning) finish(run);
+    return run.stopped.promise;
+  };
+
+  return {
+    /** Starts it, or starts it anew when it runs already. */
+    start(request: RunRequest): void {
+      if (runs.has(request.id)) void stop(request.id, { next: request });
+      else void launch(request);
+    },
+    stop,
+    has: (id: string): boolean => runs.has(id),
+    /** What runs under this id, or is about to. */
+    requested: (id: string): RunRequest | null => {
+      const run = runs.get(id);
+      return run === undefined ? null : run.phase === 'stopping' ? run.next : run.request;
+    },
+    ids: (): string[] => [...runs.keys()],
+    workerOf,
+    /** The data plane let go of a run. */
+    stopped(id: string): void {
+      const run = runs.get(id);
+      if (run !== undefined && run.phase === 'stopping') finish(run);
+    },
+    /** The embedded carrier cannot talk to this host; true when the forward will be tried over the other one. */
+    fallBack(link: string): boolean {
+      let any = false;
+      for (const run of runs.values()) {
+        const { forward } = run.request;
+        if (run.links.at(-1) !== link || !isSshForward(forward) || mismatched.has(hostKey(forward))) continue;
+        mismatched.add(hostKey(forward));
+        any = true;
+        void stop(run.request.id, { next: run.request });
+      }
+      return any;
+    },
+    /** A thread died: everything it ran starts anew. The names whose counters it wrote. */
+    workerDied(worker: number): void {
+      told.delete(worker);
+      for (const run of [...runs.values()]) {
+        if (run.worker !== worker) continue;
+        meter.renewCell(run.request.forward.name);
+        if (run.phase === 'stopping') {
+          finish(run);
+        } else {
+          runs.delete(run.request.id);
+          void launch(run.request);
+        }
+      }
+    },
+  };
+}
