@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { build } from '../model/build.ts';
-import { SallyportError } from '../model/errors.ts';
+import { type Failure, SallyportError } from '../model/errors.ts';
 import type { Home } from '../model/home.ts';
 import { type Client, dialEngine } from './client.ts';
 
@@ -28,7 +28,7 @@ export function engineBeside(program: string | undefined): string {
 export async function connect(options: ConnectOptions): Promise<Client> {
   const { home, start } = options;
   const deadline = Date.now() + startTimeoutMs;
-  let started: { exited: () => boolean; errors: () => string } | null = null;
+  let started: ReturnType<typeof launch> | null = null;
   for (let pauseMs = 10; ; pauseMs = Math.min(pauseMs * 1.5, 200)) {
     const client = await dialEngine(home.socket);
     if (client !== null) {
@@ -41,9 +41,8 @@ export async function connect(options: ConnectOptions): Promise<Client> {
       pauseMs = 10;
     } else if (started.exited()) {
       // Another engine may have won the race; then its socket answers in a moment. If not, this one failed.
-      const errors = started.errors();
-      if (errors !== '')
-        throw new SallyportError('engine_start', `the engine did not start: ${errors}`, `see ${home.logFile}`);
+      const why = started.why();
+      if (why !== null) throw why;
       started = null;
     }
     if (Date.now() > deadline) {
@@ -83,6 +82,16 @@ function launch({ home, engineFile }: ConnectOptions) {
   child.unref();
   return {
     exited: () => child.exitCode !== null || child.signalCode !== null,
-    errors: () => readFileSync(errorFile, 'utf8').trim().split('\n').at(-1) ?? '',
+    /** What the engine said before it ended; null when it left in silence, because another one runs. */
+    why: (): SallyportError | null => {
+      const said = readFileSync(errorFile, 'utf8').trim();
+      if (said === '') return null;
+      const last = said.slice(said.lastIndexOf('\n') + 1);
+      try {
+        return SallyportError.from(JSON.parse(last) as Failure);
+      } catch {
+        return new SallyportError('engine_start', `the engine did not start: ${last}`, `see ${errorFile}`);
+      }
+    },
   };
 }

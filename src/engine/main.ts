@@ -1,1 +1,101 @@
-export {};
+// The engine's process: claims the home, composes the engine, serves its socket until it is told to stop.
+import { rmSync } from 'node:fs';
+import type net from 'node:net';
+import path from 'node:path';
+import { type SallyportError, toFailure } from '../model/errors.ts';
+import { findHome } from '../model/home.ts';
+import { planLinks } from '../ssh/plan.ts';
+import { openConfigFile } from '../store/config-file.ts';
+import { createEngine } from './engine.ts';
+import { forwardHandlers } from './handlers/forwards.ts';
+import { hostHandlers } from './handlers/hosts.ts';
+import { lifecycleHandlers } from './handlers/lifecycle.ts';
+import { trafficHandlers } from './handlers/traffic.ts';
+import { openLog } from './log.ts';
+import { memoizeFor } from './memoize.ts';
+import { type Handlers, serve } from './server.ts';
+import { claimSocket } from './socket.ts';
+import { readTotals, writeTotals } from './totals.ts';
+
+const totalsEveryMs = 60_000;
+
+async function main(): Promise<void> {
+  // Whatever is made from here on, sockets and files, is the user's alone.
+  process.umask(0o077);
+  // A terminal that closes does not take the engine with it.
+  process.on('SIGHUP', () => {});
+  const home = findHome(process.env);
+  const server = await claimSocket(home.socket);
+  const early: net.Socket[] = [];
+  let accept = (socket: net.Socket): void => void early.push(socket);
+  server.on('connection', (socket) => accept(socket));
+  const release = () => rmSync(home.socket, { force: true });
+  process.on('exit', release);
+
+  const totalsFile = path.join(home.stateDir, 'totals.json');
+  const log = await openLog(home.logFile);
+  process.on('uncaughtException', (error) => log.error({ err: error }, 'uncaught'));
+  process.on('unhandledRejection', (error) => log.error({ err: error }, 'unhandled'));
+
+  const plan = memoizeFor(2000, planLinks, (request, options) => JSON.stringify([request, options]));
+  const engine = createEngine({
+    home,
+    file: openConfigFile(home.configDir),
+    log,
+    workerFile: path.join(path.dirname(process.argv[1] ?? '.'), 'worker.js'),
+    kept: readTotals(totalsFile),
+    plan: ({ host, ssh }, noCommonAlgorithm) => plan({ dest: host, overrides: ssh ?? {} }, { noCommonAlgorithm }),
+  });
+
+  const sockets = new Set<net.Socket>();
+  const saveTotals = () => {
+    try {
+      writeTotals(totalsFile, engine.meter.totals());
+    } catch (error) {
+      log.warn({ err: error }, 'the traffic totals could not be saved');
+    }
+  };
+  const totalsTimer = setInterval(saveTotals, totalsEveryMs);
+
+  let stopping = false;
+  const stop = async (reason: 'stop' | 'restart'): Promise<void> => {
+    if (stopping) return;
+    stopping = true;
+    log.info({ reason }, 'stopping');
+    clearInterval(totalsTimer);
+    engine.publisher.bye(reason);
+    accept = (socket) => void socket.destroy();
+    await engine.stop();
+    saveTotals();
+    // Only now may a successor take the home: its ports are free.
+    release();
+    server.close();
+    for (const socket of sockets) socket.destroySoon();
+    log.info('stopped');
+    setTimeout(() => process.exit(0), 50);
+  };
+  process.on('SIGTERM', () => void stop('stop'));
+  process.on('SIGINT', () => void stop('stop'));
+
+  const handlers: Handlers = {
+    ...lifecycleHandlers(engine, (reason) => void stop(reason)),
+    ...forwardHandlers(engine),
+    ...trafficHandlers(engine),
+    ...hostHandlers(engine),
+  };
+  accept = (socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    serve(socket, engine, handlers);
+  };
+  log.info({ home: home.dir, socket: home.socket }, 'started');
+  engine.start();
+  for (const socket of early) accept(socket);
+}
+
+main().catch((error: unknown) => {
+  const failure = toFailure(error);
+  // Another engine won the race: whoever started this one will find that one.
+  if ((error as SallyportError).code !== 'engine_busy') process.stderr.write(`${JSON.stringify(failure)}\n`);
+  process.exit(1);
+});
