@@ -77,12 +77,12 @@ async function main(): Promise<void> {
   process.on('SIGTERM', () => void stop('stop'));
   process.on('SIGINT', () => void stop('stop'));
 
-  const handlers: Handlers = {
+  const handlers = {
     ...lifecycleHandlers(engine, (reason) => void stop(reason)),
     ...forwardHandlers(engine),
     ...trafficHandlers(engine),
     ...hostHandlers(engine),
-  };
+  } as Handlers;
   accept = (socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));

@@ -1,0 +1,250 @@
+// Mappings that somebody else performs: the kernel, or the router. Turns forwards and opened triggers into rules, follows
+// internal hosts that move, and hands each gateway all it should hold whenever that changes.
+import type { Gateway, GatewayRule } from '../gateways/gateway.ts';
+import { isOwnAddress, lanAddress } from '../machine/interfaces.ts';
+import { followHost } from '../machine/internal-host.ts';
+import { listeners } from '../machine/sockets.ts';
+import { addressReach, normalAddress } from '../model/cidr.ts';
+import type { Config, Mapping } from '../model/config.ts';
+import { type Failure, toFailure } from '../model/errors.ts';
+import { transports } from '../model/ports.ts';
+import type { ListenerStatus } from '../model/state.ts';
+import type { Meter } from './meter.ts';
+import type { Runs } from './runs.ts';
+
+type GatewayName = Gateway['name'];
+
+export interface MappingsOptions {
+  readonly gateways: Readonly<Record<GatewayName, Gateway>>;
+  readonly runs: Runs;
+  readonly meter: Meter;
+  readonly onStatus: (owner: string, status: ListenerStatus) => void;
+}
+
+interface Followed {
+  readonly host: string;
+  readonly stop: AbortController;
+  address: string | null;
+  failure: Failure | null;
+}
+
+export type Mappings = ReturnType<typeof createMappings>;
+
+const names: readonly GatewayName[] = ['nftables', 'router'];
+
+/** The run that carries a router's connections on to another machine. */
+const relayId = (name: string) => `${name}/relay`;
+
+export function createMappings(options: MappingsOptions) {
+  const { gateways, runs } = options;
+  let wanted: readonly Mapping[] = [];
+  const followed = new Map<string, Followed>();
+  /** Rules of triggers that are open now. */
+  const extra = new Map<string, { readonly via: GatewayName; readonly rules: readonly GatewayRule[] }>();
+  /** Whether a gateway was ever given a rule, or may hold some from before. */
+  const used = new Set<GatewayName>();
+  const syncing = new Map<GatewayName, Promise<void>>();
+  const dirty = new Set<GatewayName>();
+  let stopped = false;
+
+  const sync = (via: GatewayName): void => {
+    if (stopped) return;
+    dirty.add(via);
+    if (syncing.has(via)) return;
+    const run = async () => {
+      while (dirty.delete(via) && !stopped) {
+        const rules = await rulesOf(via);
+        if (rules.length > 0) used.add(via);
+        if (used.has(via)) await gateways[via].sync(rules);
+      }
+    };
+    syncing.set(
+      via,
+      run()
+        .catch((error: unknown) => failAll(via, toFailure(error)))
+        .finally(() => {
+          syncing.delete(via);
+          if (dirty.has(via)) sync(via);
+        }),
+    );
+  };
+
+  const failAll = (via: GatewayName, error: Failure) => {
+    for (const { name } of wanted.filter((mapping) => mapping.via === via))
+      options.onStatus(name, { is: 'failed', error });
+  };
+
+  const rulesOf = async (via: GatewayName): Promise<GatewayRule[]> => {
+    const rules: GatewayRule[] = [...extra.values()]
+      .filter((entry) => entry.via === via)
+      .flatMap((entry) => entry.rules);
+    for (const mapping of wanted) {
+      if (mapping.via !== via) continue;
+      const host = followed.get(mapping.name);
+      if (host === undefined) continue;
+      if (host.address === null) {
+        if (host.failure !== null) {
+          const nextTry = new Date(Date.now() + 15_000).toISOString();
+          options.onStatus(mapping.name, { is: 'retrying', error: host.failure, nextTry });
+        }
+        continue;
+      }
+      rules.push(
+        ...(via === 'nftables' ? kernelRules(mapping, host.address) : await routerRules(mapping, host.address)),
+      );
+    }
+    return rules;
+  };
+
+  /** A router maps to this machine's own address; what is meant for another machine is relayed on from here. */
+  const routerRules = async (mapping: Mapping, address: string): Promise<GatewayRule[]> => {
+    const { listen, target } = mapping;
+    const own = await lanAddress(address.includes(':') ? 6 : 4);
+    const here = addressReach(address) === 'host' || isOwnAddress(address);
+    const ports = { first: target.port, last: target.port + (listen.last ?? listen.port) - listen.port };
+    const direct = here && (addressReach(address) !== 'host' || (await reachable(own, ports)));
+    const request = {
+      id: relayId(mapping.name),
+      forward: {
+        ...mapping,
+        via: 'relay' as const,
+        listen: { ...listen, address: own ?? '*' },
+        target: { host: address, port: target.port },
+      },
+    };
+    if (direct) void runs.stop(request.id);
+    else if (JSON.stringify(runs.requested(request.id)?.forward) !== JSON.stringify(request.forward))
+      runs.start(request);
+    return transports(mapping.proto).map((proto) => ({
+      ...baseRule(mapping),
+      proto,
+      internal: {
+        address: direct && addressReach(address) !== 'host' ? address : '',
+        first: direct ? target.port : listen.port,
+      },
+    }));
+  };
+
+  return {
+    /** Takes the configuration over: starts, changes and ends what differs. */
+    update(config: Config): void {
+      const before = wanted;
+      wanted = config.forwards.filter(
+        (forward): forward is Mapping => forward.kind === 'mapping' && forward.via !== 'relay' && forward.enabled,
+      );
+      const present = new Map(wanted.map((mapping) => [mapping.name, mapping]));
+      const touched = new Set<GatewayName>();
+      for (const old of before) {
+        const now = present.get(old.name);
+        if (now === old) continue;
+        touched.add(old.via as GatewayName);
+        if (now === undefined || now.via !== 'router') void runs.stop(relayId(old.name));
+        if (now?.via === old.via) continue;
+        options.meter.outside(old.name, null);
+        if (now === undefined) options.onStatus(old.name, { is: 'closed' });
+      }
+      for (const [name, entry] of followed) {
+        if (present.get(name)?.target.host === entry.host) continue;
+        entry.stop.abort();
+        followed.delete(name);
+      }
+      for (const mapping of wanted) {
+        if (!before.includes(mapping)) touched.add(mapping.via as GatewayName);
+        if (!before.some(({ name }) => name === mapping.name)) options.onStatus(mapping.name, { is: 'opening' });
+        if (!followed.has(mapping.name)) follow(mapping);
+      }
+      for (const via of touched) sync(via);
+    },
+
+    /** Rules an open trigger adds; none takes them away. */
+    setExtra(owner: string, via: GatewayName, rules: readonly GatewayRule[]): void {
+      if (rules.length === 0) extra.delete(owner);
+      else extra.set(owner, { via, rules });
+      sync(via);
+    },
+
+    /** Gateways that may hold something of ours from a former life are looked at even without a rule. */
+    recover(via: GatewayName): void {
+      used.add(via);
+      sync(via);
+    },
+
+    uses: (via: GatewayName): boolean => used.has(via),
+    flows: async (owner: string | null) =>
+      (await Promise.all(names.filter((via) => used.has(via)).map((via) => gateways[via].flows(owner)))).flat(),
+    async kill(flow: string): Promise<boolean> {
+      for (const via of names) if (used.has(via) && (await gateways[via].kill(flow))) return true;
+      return false;
+    },
+
+    /** Reads the gateways' counters into the meter. */
+    async count(): Promise<void> {
+      for (const via of names) {
+        if (!used.has(via) || stopped) continue;
+        for (const [owner, counts] of await gateways[via].counters()) options.meter.outside(owner, counts);
+      }
+    },
+
+    /** @param clear whether what is installed goes too */
+    async stop(clear: boolean): Promise<void> {
+      stopped = true;
+      for (const { stop } of followed.values()) stop.abort();
+      await Promise.all([...syncing.values()]);
+      await Promise.all(
+        names.map(async (via) => {
+          if (clear && used.has(via)) await gateways[via].clear();
+          await gateways[via].stop();
+        }),
+      );
+    },
+  };
+
+  function follow(mapping: Mapping): void {
+    const entry: Followed = { host: mapping.target.host, stop: new AbortController(), address: null, failure: null };
+    followed.set(mapping.name, entry);
+    const external = normalAddress(mapping.listen.address ?? '');
+    followHost(
+      entry.host,
+      (addresses, failure) => {
+        const family = external?.includes(':');
+        entry.address = addresses.find((address) => family === undefined || address.includes(':') === family) ?? null;
+        entry.failure = failure;
+        sync(mapping.via as GatewayName);
+      },
+      entry.stop.signal,
+    );
+  }
+}
+
+/** Whether something on this machine listens for others at these ports already. */
+async function reachable(own: string | null, ports: { first: number; last: number }): Promise<boolean> {
+  const open = await listeners();
+  return open.some(
+    ({ address, port }) =>
+      port >= ports.first && port <= ports.last && (address === '0.0.0.0' || address === '::' || address === own),
+  );
+}
+
+function baseRule(mapping: Mapping): Omit<GatewayRule, 'proto' | 'internal'> {
+  const { listen } = mapping;
+  const address = listen.address === undefined || listen.address === '*' ? null : listen.address;
+  return {
+    owner: mapping.name,
+    external: { address, first: listen.port, last: listen.last ?? listen.port },
+    allow: mapping.allow ?? [],
+    deny: mapping.deny ?? [],
+    masquerade: mapping.masquerade ?? false,
+    helper: mapping.helper ?? null,
+    maxFlows: mapping.maxFlows ?? null,
+    rateBytesPerSecond: mapping.rate ?? null,
+  };
+}
+
+/** The rules a kernel mapping comes to, one a transport; `address` is the internal host's present one. */
+export function kernelRules(mapping: Mapping, address: string): GatewayRule[] {
+  return transports(mapping.proto).map((proto) => ({
+    ...baseRule(mapping),
+    proto,
+    internal: { address, first: mapping.target.port },
+  }));
+}

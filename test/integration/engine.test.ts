@@ -1,0 +1,234 @@
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { dialEngine } from '../../src/client/client.ts';
+import { connect } from '../../src/client/connect.ts';
+import { startMirror } from '../../src/client/mirror.ts';
+import { parseConfig } from '../../src/store/config-file.ts';
+import { engineFile, makeHome, type TestHome } from '../support/home.ts';
+import { until } from '../support/until.ts';
+
+let test_: TestHome;
+beforeEach(() => {
+  test_ = makeHome();
+});
+afterEach(() => test_.remove());
+
+const local = (name: string, port: number) => ({
+  name,
+  kind: 'local',
+  host: 'nowhere.invalid',
+  listen: { port },
+  target: { host: 'web', port: 80 },
+});
+const configFile = () => path.join(test_.home.configDir, 'config.json');
+
+describe('the engine', () => {
+  test('is one, however many commands start it at once', async () => {
+    const clients = await Promise.all(Array.from({ length: 8 }, () => test_.connect()));
+    const pids = await Promise.all(clients.map(async (client) => (await client.call('status', {})).pid));
+    expect(new Set(pids).size).toBe(1);
+    for (const client of clients) client.close();
+  });
+
+  test('keeps its socket and folders to the user', async () => {
+    (await test_.connect()).close();
+    expect(statSync(test_.home.runDir).mode & 0o777).toBe(0o700);
+    expect(statSync(test_.home.socket).mode & 0o077).toBe(0);
+    expect(statSync(path.dirname(test_.home.logFile)).mode & 0o077).toBe(0);
+  });
+
+  test('takes over the socket a killed one left behind', async () => {
+    (await test_.connect()).close();
+    const pid = await test_.enginePid();
+    process.kill(pid, 'SIGKILL');
+    await until('the socket to be dead', async () => (await dialEngine(test_.home.socket)) === null);
+    expect(existsSync(test_.home.socket)).toBe(true);
+    (await test_.connect()).close();
+    expect(await test_.enginePid()).not.toBe(pid);
+  });
+
+  test('of another build is replaced, and its forwards are still there', async () => {
+    const client = await test_.connect();
+    await client.call('add', { forwards: [local('web', 0)] });
+    const { pid } = await client.call('status', {});
+    client.close();
+    // The same sources as another build: a copy of dist with another build id.
+    const { cpSync, readdirSync, mkdtempSync, rmSync } = await import('node:fs');
+    const copy = mkdtempSync(path.join(path.dirname(engineFile), '..', '.build-'));
+    try {
+      cpSync(path.dirname(engineFile), copy, { recursive: true });
+      const { build } = JSON.parse(await buildOf());
+      for (const file of readdirSync(copy, { recursive: true, encoding: 'utf8' }).filter((name) =>
+        name.endsWith('.js'),
+      )) {
+        const text = readFileSync(path.join(copy, file), 'utf8');
+        writeFileSync(path.join(copy, file), text.replaceAll(`"${build}"`, '"another00000"'));
+      }
+      const first = await dialEngine(test_.home.socket);
+      await first?.call('stop', {});
+      await until('the first engine to be gone', async () => (await dialEngine(test_.home.socket)) === null);
+      (
+        await connect({ home: test_.home, start: true, engineFile: path.join(copy, 'engine.js') }).catch((error) => {
+          throw error;
+        })
+      ).close();
+    } finally {
+      rmSync(copy, { recursive: true, force: true });
+    }
+    const again = await test_.connect();
+    expect((await again.call('status', {})).pid).not.toBe(pid);
+    expect((await again.call('list', {})).map(({ name }) => name)).toEqual(['web']);
+    again.close();
+  });
+
+  test('two commands at once never lose an update', async () => {
+    const clients = await Promise.all(Array.from({ length: 4 }, () => test_.connect()));
+    await Promise.all(
+      clients.flatMap((client, i) =>
+        Array.from({ length: 10 }, (_, k) => client.call('add', { forwards: [local(`f-${i}-${k}`, 0)] })),
+      ),
+    );
+    const config = parseConfig(readFileSync(configFile(), 'utf8'), configFile());
+    expect(config.forwards).toHaveLength(40);
+    for (const client of clients) client.close();
+  });
+
+  test('killed in the middle of edits, it leaves a whole file with every change that was answered', async () => {
+    for (let round = 0; round < 5; round++) {
+      const client = await test_.connect();
+      const { pid } = await client.call('status', {});
+      const answered: string[] = [];
+      const killAfter = 5 + round * 7;
+      for (let i = 0; i < 60; i++) {
+        const name = `r${round}-${i}`;
+        const adding = client.call('add', { forwards: [local(name, 0)] }).then(() => answered.push(name));
+        if (i === killAfter) process.kill(pid, 'SIGKILL');
+        try {
+          await adding;
+        } catch {
+          break;
+        }
+      }
+      client.close();
+      const config = parseConfig(readFileSync(configFile(), 'utf8'), configFile());
+      const stored = new Set(config.forwards.map(({ name }) => name));
+      expect(answered.filter((name) => !stored.has(name))).toEqual([]);
+      expect(answered.length).toBeGreaterThanOrEqual(killAfter);
+    }
+  });
+
+  test('a config file edited into nonsense stops the start in one line, and is left alone', async () => {
+    writeFileSync(configFile(), '{"version":1,"forwards":[{"name":"x","kind":"local"}]}');
+    await expect(test_.connect()).rejects.toMatchObject({
+      code: 'config_invalid',
+      message: expect.stringContaining('forwards.0.'),
+    });
+    expect(readFileSync(configFile(), 'utf8')).toContain('"x"');
+  });
+
+  test('takes up what was edited by hand before it writes itself', async () => {
+    const client = await test_.connect();
+    await client.call('add', { forwards: [local('one', 0)] });
+    const config = JSON.parse(readFileSync(configFile(), 'utf8'));
+    config.forwards.push({ ...local('by-hand', 0), session: 'default', enabled: false });
+    writeFileSync(configFile(), JSON.stringify(config));
+    await client.call('add', { forwards: [local('two', 0)] });
+    expect((await client.call('list', {})).map(({ name }) => name)).toEqual(['one', 'by-hand', 'two']);
+    writeFileSync(configFile(), 'nonsense');
+    await expect(client.call('add', { forwards: [local('three', 0)] })).rejects.toMatchObject({
+      code: 'config_invalid',
+    });
+    expect(readFileSync(configFile(), 'utf8')).toBe('nonsense');
+    client.close();
+  });
+
+  test('refuses a second forward on a port, a second of a name, and stores nothing of a bad batch', async () => {
+    const client = await test_.connect();
+    await client.call('add', { forwards: [local('web', 8080)] });
+    await expect(client.call('add', { forwards: [local('fine', 9000), local('clash', 8080)] })).rejects.toMatchObject({
+      code: 'conflict',
+      message: expect.stringContaining('web'),
+    });
+    await expect(client.call('add', { forwards: [local('web', 1234)] })).rejects.toMatchObject({ code: 'name_taken' });
+    await expect(client.call('add', { forwards: [{ ...local('bad', 80), colour: 1 }] })).rejects.toMatchObject({
+      code: 'bad_value',
+    });
+    expect((await client.call('list', {})).map(({ name }) => name)).toEqual(['web']);
+    await expect(client.call('up', { names: ['wep'] })).rejects.toMatchObject({
+      code: 'not_found',
+      hint: expect.stringContaining('web'),
+    });
+    client.close();
+  });
+
+  test('undo brings back what was removed or edited', async () => {
+    const client = await test_.connect();
+    await client.call('add', { forwards: [local('web', 8080)] });
+    await client.call('edit', { name: 'web', patch: { note: 'hello', listen: { port: 8081 } } });
+    await client.call('remove', { names: ['web'] });
+    expect(await client.call('undo', {})).toEqual({ undone: 'rm web' });
+    expect((await client.call('show', { name: 'web' })).config).toMatchObject({
+      note: 'hello',
+      listen: { port: 8081 },
+    });
+    await client.call('undo', {});
+    expect((await client.call('show', { name: 'web' })).config).toMatchObject({ listen: { port: 8080 } });
+    await client.call('undo', {});
+    expect(await client.call('list', {})).toEqual([]);
+    await expect(client.call('undo', {})).rejects.toMatchObject({ code: 'nothing_to_undo' });
+    client.close();
+  });
+
+  test('two watchers see the same, and hear of the end', async () => {
+    const [one, two] = [await test_.connect(), await test_.connect()];
+    const mirrors = [await startMirror(one), await startMirror(two)] as const;
+    await one.call('add', { forwards: [local('web', 8080)] });
+    await two.call('edit', { name: 'web', patch: { note: 'x' } });
+    await until('both mirrors to agree', () =>
+      mirrors.every((mirror) => mirror.current().snapshot.forwards.web?.config.note === 'x'),
+    );
+    expect(mirrors[0].current().snapshot).toEqual(mirrors[1].current().snapshot);
+    const bye = new Promise((resolve) => two.on('bye', resolve));
+    const closed = new Promise<void>((resolve) => two.onClose(resolve));
+    await one.call('stop', {});
+    expect(await bye).toEqual({ reason: 'stop' });
+    await closed;
+  });
+
+  test('SIGTERM leaves no socket and no listener', async () => {
+    const client = await test_.connect();
+    const { pid } = await client.call('status', {});
+    const closed = new Promise<void>((resolve) => client.onClose(resolve));
+    process.kill(pid, 'SIGTERM');
+    await closed;
+    await until('the socket to be gone', () => !existsSync(test_.home.socket));
+    await until('the process to be gone', () => {
+      try {
+        process.kill(pid, 0);
+        return false;
+      } catch {
+        return true;
+      }
+    });
+  });
+
+  test('a client that sends rubbish disturbs nobody', async () => {
+    const client = await test_.connect();
+    const rude = net.connect(test_.home.socket);
+    rude.on('error', () => {});
+    rude.write('GET / HTTP/1.1\r\n\r\nContent-Length: 99999999999\r\n\r\n');
+    rude.end();
+    expect(await client.call('list', {})).toEqual([]);
+    client.close();
+  });
+});
+
+/** The build id of dist, as its engine tells it. */
+async function buildOf(): Promise<string> {
+  const client = await test_.connect();
+  const hello = await client.call('hello', { build: 'test' });
+  client.close();
+  return JSON.stringify(hello);
+}
