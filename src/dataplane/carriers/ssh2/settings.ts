@@ -1,0 +1,74 @@
+// One link's configuration, read once.
+import { SallyportError } from '../../../model/errors.ts';
+import type { LinkSpec } from '../../../model/host.ts';
+import { HostTrust } from '../../../ssh/host-trust.ts';
+import { optionNumber, optionOn, optionSeconds, optionText, optionWords } from '../../../ssh/option-values.ts';
+import { expandTokens, type TokenValues, tokenValues } from '../../../ssh/tokens.ts';
+import type { LinkTimings } from '../../messages.ts';
+
+export interface LinkSettings {
+  readonly spec: LinkSpec;
+  readonly values: TokenValues;
+  readonly trust: HostTrust;
+  readonly host: string;
+  readonly port: number;
+  readonly family: 0 | 4 | 6;
+  readonly bindAddress: string;
+  readonly tcpKeepAlive: boolean;
+  /** Expanded; null for none. */
+  readonly proxyCommand: string | null;
+  /** For the connection and the handshake together. */
+  readonly connectMs: number;
+  readonly aliveMs: number;
+  readonly aliveCount: number;
+  /** Bytes and milliseconds after which new keys are negotiated; 0 leaves it to the server. */
+  readonly rekey: { readonly bytes: number; readonly ms: number };
+  readonly batch: boolean;
+  readonly updateHostKeys: boolean;
+  /** Name of the jump host, for messages. */
+  readonly jump: string;
+}
+
+/** @throws SallyportError `host_config` or `unsupported` */
+export function linkSettings(spec: LinkSpec, timings: LinkTimings): LinkSettings {
+  const { options } = spec;
+  const values = tokenValues(spec.dest, options);
+  const port = Number(values.port);
+  if (!Number.isInteger(port) || port < 1 || port > 65535) {
+    throw new SallyportError('host_config', `${spec.dest}: port ${values.port} is not one`, 'correct Port');
+  }
+  if (optionOn(options, 'proxyusefdpass', false)) {
+    throw new SallyportError(
+      'unsupported',
+      `${spec.dest}: ProxyUseFdpass hands over an open socket, which Node cannot take`,
+      'use a ProxyCommand that carries the data, without ProxyUseFdpass',
+    );
+  }
+  const family = optionText(options, 'addressfamily').toLowerCase();
+  const proxy = optionText(options, 'proxycommand');
+  const aliveSeconds = optionSeconds(options, 'serveraliveinterval', 0);
+  const [bytes, seconds] = optionWords(options, 'rekeylimit').map(Number);
+  return {
+    spec,
+    values,
+    trust: new HostTrust(options, values),
+    host: values.hostname,
+    port,
+    family: family === 'inet' ? 4 : family === 'inet6' ? 6 : 0,
+    bindAddress: optionText(options, 'bindaddress'),
+    tcpKeepAlive: optionOn(options, 'tcpkeepalive', true),
+    proxyCommand: proxy === '' ? null : expandTokens(proxy, values),
+    connectMs: optionSeconds(options, 'connecttimeout', 10) * 1000,
+    aliveMs: (aliveSeconds || timings.keepaliveSeconds) * 1000,
+    aliveCount: Math.max(
+      1,
+      aliveSeconds === 0
+        ? timings.keepaliveCount
+        : optionNumber(options, 'serveralivecountmax', timings.keepaliveCount),
+    ),
+    rekey: { bytes: bytes || 0, ms: (seconds || 0) * 1000 },
+    batch: optionOn(options, 'batchmode', false),
+    updateHostKeys: optionOn(options, 'updatehostkeys', false),
+    jump: optionText(options, 'proxyjump').split(',').at(-1) ?? '',
+  };
+}
