@@ -97,6 +97,8 @@ function carry(from: Duplex, to: Duplex, count: (bytes: number) => void, bucket:
   });
   if (bucket !== null) from.once('close', () => clearTimeout(timer));
   to.on('drain', () => free(waitsForDrain));
-  from.on('end', () => to.end());
+  // One that said all it had before it got here has ended already, and will not say so again.
+  if (from.readableEnded) to.end();
+  else from.on('end', () => to.end());
   from.resume();
 }

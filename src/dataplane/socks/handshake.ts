@@ -39,15 +39,17 @@ function usableHost(host: string): boolean {
  * @throws SocksRefusal; the signal's reason
  */
 export async function readRequest(stream: Duplex, login: Login | null, signal: AbortSignal): Promise<SocksRequest> {
-  const first = await nextChunk(stream, signal);
-  stream.unshift(first);
+  const version = await feedFrom(stream, signal, (chunk) => {
+    stream.unshift(chunk);
+    return chunk[0] ?? 0;
+  });
   const request =
-    first[0] === 4
+    version === 4
       ? await readSocks4(stream, login, signal)
-      : first[0] === 5
+      : version === 5
         ? await readSocks5(stream, login, signal)
         : null;
-  if (request === null) throw new SocksRefusal(`not a SOCKS client (first byte ${first[0]})`);
+  if (request === null) throw new SocksRefusal(`not a SOCKS client (first byte ${version})`);
   if (!usableHost(request.host)) {
     throw new SocksRefusal('the target is no usable name', request.answer(reply5.addressUnsupported));
   }
@@ -57,45 +59,53 @@ export async function readRequest(stream: Duplex, login: Login | null, signal: A
 
 async function readSocks4(stream: Duplex, login: Login | null, signal: AbortSignal): Promise<SocksRequest> {
   const parser = new Socks4Parser();
-  for (;;) {
-    const result = parser.feed(await nextChunk(stream, signal));
-    if (result.is === 'more') continue;
-    if (result.is === 'bad') throw new SocksRefusal(`SOCKS 4: ${result.why}`, socks4Reply(false));
-    if (result.rest.length > 0) stream.unshift(result.rest);
-    const { command, host, port } = result.request;
-    if (login !== null) throw new SocksRefusal('SOCKS 4 has no password', socks4Reply(false), true);
-    if (command !== 'connect') throw new SocksRefusal('SOCKS 4: only CONNECT is served', socks4Reply(false));
-    return { host, port, answer: (code) => socks4Reply(code === reply5.granted) };
-  }
+  const result = await feedFrom(stream, signal, (chunk) => {
+    const found = parser.feed(chunk);
+    if (found.is === 'request' && found.rest.length > 0) stream.unshift(found.rest);
+    return found.is === 'more' ? null : found;
+  });
+  if (result.is === 'bad') throw new SocksRefusal(`SOCKS 4: ${result.why}`, socks4Reply(false));
+  const { command, host, port } = result.request;
+  if (login !== null) throw new SocksRefusal('SOCKS 4 has no password', socks4Reply(false), true);
+  if (command !== 'connect') throw new SocksRefusal('SOCKS 4: only CONNECT is served', socks4Reply(false));
+  return { host, port, answer: (code) => socks4Reply(code === reply5.granted) };
 }
 
 /**
- * The next bytes of a paused stream, which is paused again after.
+ * Feeds a parser from a paused stream until it gives something else than null; the stream is paused again then.
+ * The parser is called while the chunk arrives, and so may put back what it does not need: any later, a client that
+ * has sent all it had would have ended the stream, which takes nothing back.
  * @throws SocksRefusal when the stream ends first; the signal's reason
  */
-export function nextChunk(stream: Duplex, signal: AbortSignal): Promise<Buffer> {
+export function feedFrom<T>(stream: Duplex, signal: AbortSignal, feed: (chunk: Buffer) => T | null): Promise<T> {
   return new Promise((resolve, reject) => {
-    const settle = () => {
+    const unhook = () => {
       stream.pause();
       stream.off('data', onData).off('end', onEnd).off('close', onEnd);
       signal.removeEventListener('abort', onAbort);
     };
+    const hook = () => {
+      signal.addEventListener('abort', onAbort);
+      stream.on('data', onData).on('end', onEnd).on('close', onEnd);
+      stream.resume();
+    };
     const onData = (chunk: Buffer) => {
-      settle();
-      resolve(chunk);
+      // Unhooked first: what is put back must not come right back in.
+      unhook();
+      const result = feed(chunk);
+      if (result === null) hook();
+      else resolve(result);
     };
     const onEnd = () => {
-      settle();
+      unhook();
       reject(new SocksRefusal('the client left'));
     };
     const onAbort = () => {
-      settle();
+      unhook();
       reject(signal.reason);
     };
-    if (signal.aborted) return reject(signal.reason);
-    if (stream.destroyed || stream.readableEnded) return reject(new SocksRefusal('the client left'));
-    signal.addEventListener('abort', onAbort);
-    stream.on('data', onData).on('end', onEnd).on('close', onEnd);
-    stream.resume();
+    if (signal.aborted) reject(signal.reason);
+    else if (stream.destroyed || stream.readableEnded) reject(new SocksRefusal('the client left'));
+    else hook();
   });
 }

@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream';
 import Parser from 'socksv5/lib/server.parser.js';
 import { normalAddress } from '../../model/cidr.ts';
 import type { SocksRequest } from './handshake.ts';
-import { nextChunk, SocksRefusal } from './handshake.ts';
+import { feedFrom, SocksRefusal } from './handshake.ts';
 import type { Login } from './login.ts';
 import { LoginParser, loginMatches } from './login.ts';
 import type { Reply5 } from './reply.ts';
@@ -88,14 +88,13 @@ function refusalFor(message: string): SocksRefusal {
 
 async function checkLogin(stream: Duplex, login: Login, signal: AbortSignal): Promise<void> {
   const parser = new LoginParser();
-  for (;;) {
-    const result = parser.feed(await nextChunk(stream, signal));
-    if (result.is === 'more') continue;
-    if (result.is === 'bad' || !loginMatches(login, result.user, result.password)) {
-      throw new SocksRefusal('wrong user or password', Buffer.from([1, 1]), true);
-    }
-    if (result.rest.length > 0) stream.unshift(result.rest);
-    stream.write(Buffer.from([1, 0]));
-    return;
+  const result = await feedFrom(stream, signal, (chunk) => {
+    const found = parser.feed(chunk);
+    if (found.is === 'login' && found.rest.length > 0) stream.unshift(found.rest);
+    return found.is === 'more' ? null : found;
+  });
+  if (result.is === 'bad' || !loginMatches(login, result.user, result.password)) {
+    throw new SocksRefusal('wrong user or password', Buffer.from([1, 1]), true);
   }
+  stream.write(Buffer.from([1, 0]));
 }
