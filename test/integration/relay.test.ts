@@ -164,11 +164,12 @@ describe('UDP', () => {
   ) {
     const socket = dgram.createSocket(net.isIPv6(host) ? 'udp6' : 'udp4');
     socket.on('message', (data, from) => onMessage(socket, data, from));
-    socket.bind(0, host);
+    socket.bind(port, host);
     await once(socket, 'listening');
     return keep({ port: socket.address().port, socket, close: () => socket.close() });
   }
-  const echoUdp = (host?: string) => udp((socket, data, from) => socket.send(data, from.port, from.address), host);
+  const echoUdp = (port = 0) =>
+    udp((socket, data, from) => socket.send(data, from.port, from.address), '127.0.0.1', port);
   const client = async (host = '127.0.0.1') => udp(() => {}, host);
   async function exchange(socket: dgram.Socket, port: number, text: string, host = '127.0.0.1'): Promise<string> {
     socket.send(text, port, host);
@@ -203,7 +204,8 @@ describe('UDP', () => {
   });
 
   test('both protocols, IPv6, every address, a name', async () => {
-    const target = await echoUdp();
+    // A port free for TCP is looked for first: the kernel draws from the same ones for connections.
+    const target = await echoUdp(await freePort());
     keep(await echo({ host: '127.0.0.1', port: target.port }));
     const port = await freePort();
     const both = mapping({ address: '*', port }, target.port, { proto: 'both' });
@@ -219,7 +221,7 @@ describe('UDP', () => {
   });
 
   test('a port another program holds is port_taken, and the other protocol is let go', async () => {
-    const holder = await client();
+    const holder = await echoUdp(await freePort());
     expect(await plane.start(mapping({ port: holder.port }, 1, { proto: 'both' }))).toMatchObject({
       is: 'failed',
       error: { code: 'port_taken', message: expect.stringContaining('udp') },
