@@ -1,5 +1,6 @@
 // The worker thread: a data plane wired to its parent's port.
 import { parentPort, threadId, workerData } from 'node:worker_threads';
+import { formatHolder, portHolder } from '../machine/sockets.ts';
 import { linkFactories } from './carriers/factories.ts';
 import { DataPlane } from './data-plane.ts';
 import { Descriptors, descriptorLimit } from './descriptors.ts';
@@ -17,8 +18,15 @@ function main(port: NonNullable<typeof parentPort>): void {
     mark: String(threadId),
     linkFactories,
     descriptors: new Descriptors(descriptorLimit(), workers),
-    holder: async () => null,
-    send: (event: WorkerEvent) => port.postMessage(event),
+    holder: async (proto, address, listenPort) => {
+      const found = await portHolder(proto, address, listenPort);
+      return found === null ? null : formatHolder(found);
+    },
+    send: (event: WorkerEvent) => {
+      port.postMessage(event);
+      // Nothing is left to do, and a forgotten handle must not keep the thread.
+      if (event.on === 'bye') setImmediate(() => process.exit(0));
+    },
   });
   // One forward's defect must not end the others: it is told, and the worker goes on.
   process.on('uncaughtException', (error) => plane.defect(error, null));

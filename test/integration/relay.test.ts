@@ -161,6 +161,7 @@ describe('UDP', () => {
   async function udp(
     onMessage: (socket: dgram.Socket, data: Buffer, from: dgram.RemoteInfo) => void,
     host = '127.0.0.1',
+    port = 0,
   ) {
     const socket = dgram.createSocket(net.isIPv6(host) ? 'udp6' : 'udp4');
     socket.on('message', (data, from) => onMessage(socket, data, from));
