@@ -1,0 +1,61 @@
+import type net from 'node:net';
+import type { Mapping } from '../../model/config.ts';
+import { formatEndpoint } from '../../model/endpoint.ts';
+import { dialDirect } from '../carriers/direct.ts';
+import { proxyHeader } from '../proxy-protocol.ts';
+import { plainAddress } from '../sockets/address.ts';
+import { listenTcp } from '../sockets/tcp-listener.ts';
+import type { ForwardContext } from './context.ts';
+import { mappingPorts, relayAddress, shownPorts } from './mapping-ports.ts';
+import { openRange } from './port-range.ts';
+import { serve } from './serve.ts';
+
+/** Accepted socket and target's socket. */
+const descriptorsPerFlow = 2;
+
+/** One transport of a mapping, listening. */
+export interface RelayListener {
+  /** Address and ports as shown, without the protocol. */
+  readonly shown: string;
+  close(): void;
+}
+
+/**
+ * Takes TCP connections on the mapping's ports and connects each to its target.
+ * @throws SallyportError as `listenTcp`; then no port is held
+ */
+export async function relayTcp(mapping: Mapping, context: ForwardContext): Promise<RelayListener> {
+  const ports = mappingPorts(mapping);
+  const address = mapping.listen.address ?? relayAddress;
+  const accept = (socket: net.Socket, port: number) => connect(socket, port + ports.shift, mapping, context);
+  const { opened, close } = await openRange(ports, context.descriptors, (port) =>
+    listenTcp(address, port, accept, context.holder),
+  );
+  return { shown: shownPorts(opened[0]?.address ?? address, ports), close };
+}
+
+function connect(socket: net.Socket, port: number, mapping: Mapping, context: ForwardContext): void {
+  const { gate, notes, triggers } = context;
+  const target = { host: mapping.target.host, port };
+  const flow = gate.admitSocket(socket, formatEndpoint(target), descriptorsPerFlow);
+  if (flow === null) return;
+  const destination = { proto: 'tcp', ...target, link: null } as const;
+  const unresolved = triggers.began(flow, destination);
+  void serve(socket, flow, {
+    notes,
+    limits: gate.limits,
+    dial: (signal) => dialDirect(target, signal),
+    connected: (stream) => {
+      if (unresolved) triggers.began(flow, { ...destination, host: (stream as net.Socket).remoteAddress ?? '' });
+      if (mapping.proxyProtocol === true) stream.write(headerFor(socket));
+    },
+  });
+}
+
+function headerFor(client: net.Socket): Buffer {
+  const { remoteAddress = '0.0.0.0', remotePort = 0, localAddress = '0.0.0.0', localPort = 0 } = client;
+  return proxyHeader(
+    { address: plainAddress(remoteAddress), port: remotePort },
+    { address: plainAddress(localAddress), port: localPort },
+  );
+}
