@@ -1,1 +1,59 @@
-export {};
+import { CommanderError } from 'commander';
+import { engineBeside } from '../client/connect.ts';
+import { findHome } from '../model/home.ts';
+import { list } from './commands/ls.ts';
+import { type Context, contextFrom } from './context.ts';
+import { loadDashboard } from './dashboard.ts';
+import { exitCodeOf } from './exit.ts';
+import { failureOf, reportFailure } from './failure.ts';
+import { outputTo } from './output.ts';
+import { buildProgram } from './program.ts';
+import { readRemote, runRemote } from './remote.ts';
+import { Interrupted } from './terminal.ts';
+
+const interrupted = 130;
+
+async function run(context: Context): Promise<number> {
+  const { argv, stdin, stdout, stderr, env, home } = context;
+  const remote = readRemote(argv);
+  if (remote !== null) {
+    const terminal = stdin.isTTY === true && stdout.isTTY === true && stderr.isTTY === true;
+    return runRemote(remote, terminal, env.SALLYPORT_REMOTE);
+  }
+  if (argv.every((word) => word === '--json')) {
+    if (argv.length > 0 || !stdin.isTTY || !stdout.isTTY) await list(context, argv.length > 0);
+    else return (await loadDashboard())({ client: () => context.engine(), home, env, stdin, stdout });
+    return context.exitCode;
+  }
+  await buildProgram(context).parseAsync([...argv], { from: 'user' });
+  return context.exitCode;
+}
+
+const unread = new AbortController();
+const argv = process.argv.slice(2);
+const context = contextFrom({
+  home: findHome(process.env),
+  env: process.env,
+  cwd: process.cwd(),
+  argv,
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  out: outputTo(process.stdout, process.stderr, () => unread.abort()),
+  engineFile: engineBeside(process.argv[1]),
+  signal: unread.signal,
+});
+let code: number;
+try {
+  code = await run(context);
+} catch (error) {
+  if (error instanceof CommanderError && error.exitCode === 0) code = 0;
+  else if (error instanceof Interrupted) code = interrupted;
+  else {
+    const failure = failureOf(error);
+    reportFailure(context.out, failure, context.json);
+    code = exitCodeOf(failure.code);
+  }
+}
+await context.out.flush();
+process.exit(code);

@@ -1,7 +1,7 @@
 import { type ForwardSpec, formatEndpoint, formatListen } from '../model/endpoint.ts';
 import type { ScanRow } from '../model/reports.ts';
+import { shellQuote } from '../model/shell-words.ts';
 import { type ProcessInfo, processes } from './processes.ts';
-import { shellQuote } from './shell-words.ts';
 import { type Listener, listeners } from './sockets.ts';
 import { type TcpConnection, tcpConnections } from './tcp-info.ts';
 

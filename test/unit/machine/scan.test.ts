@@ -3,11 +3,11 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type ProcessInfo, parseCmdline, parseStat, programName } from '../../../src/machine/processes.ts';
 import { scanRows } from '../../../src/machine/scan.ts';
-import { shellQuote } from '../../../src/machine/shell-words.ts';
 import type { Listener } from '../../../src/machine/sockets.ts';
 import { parseTcpInfo } from '../../../src/machine/tcp-info.ts';
 import { parsePasswd } from '../../../src/machine/users.ts';
 import { parseForwardSpec } from '../../../src/model/endpoint.ts';
+import { shellQuote } from '../../../src/model/shell-words.ts';
 
 const process = (pid: number, argv: string[], ppid = 1): ProcessInfo => ({
   pid,

@@ -1,0 +1,95 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Command } from 'commander';
+import { SallyportError } from '../../model/errors.ts';
+import { formatBytes, formatSpan } from '../../present/quantity.ts';
+import { type Context, done, withEngine } from '../context.ts';
+import { installUnit, uninstallUnit } from '../systemd.ts';
+
+export function registerEngine(program: Command, context: Context): void {
+  const engine = program
+    .command('engine')
+    .summary('the background process')
+    .description('The background process that holds the forwards. Commands start it where none runs.');
+  engine
+    .command('run')
+    .description('run it in the foreground, as a service manager wants it')
+    .action(() => run(context));
+  engine
+    .command('start')
+    .description('start it, where none runs')
+    .action(async () => {
+      const { pid } = await withEngine(context, (client) => client.call('status', {}));
+      done(context, `engine runs, pid ${pid}`, { pid });
+    });
+  engine
+    .command('stop')
+    .description('end it: flows, listeners, kernel rules and router leases go; the next start brings back what was up')
+    .action(async () => {
+      await stop(context, false);
+      done(context, 'engine stopped', { stopped: true });
+    });
+  engine
+    .command('restart')
+    .description('start it anew; kernel rules go on working meanwhile')
+    .action(async () => {
+      await stop(context, true).catch(unlessNone);
+      const { pid } = await withEngine(context, (client) => client.call('status', {}));
+      done(context, `engine runs, pid ${pid}`, { pid });
+    });
+  engine
+    .command('status')
+    .description('whether it runs; exits 3 where none does')
+    .option('--json', 'print JSON')
+    .action(async ({ json }: { json?: boolean }) => {
+      const status = await withEngine(context, (client) => client.call('status', {}), { start: false });
+      const { pid, version, uptime, home, socket, forwards, rss } = status;
+      if (json) return context.out.json({ pid, version, uptime, home, socket, forwards, rss });
+      const { out } = context;
+      const counts = Object.entries(forwards).map(([state, n]) => `${n} ${state}`);
+      out.print(`engine    ${version}, pid ${pid}, up ${formatSpan(uptime * 1000)}, ${formatBytes(rss)} of memory`);
+      out.print(`home      ${home}`);
+      out.print(`socket    ${socket}`);
+      out.print(`log       ${context.home.logFile}`);
+      out.print(`forwards  ${counts.length === 0 ? 'none' : counts.join(', ')}`);
+    });
+  engine
+    .command('install')
+    .description('start it at boot: a systemd unit of this user')
+    .action(async () => {
+      for (const line of await installUnit(context)) context.out.print(line);
+    });
+  engine
+    .command('uninstall')
+    .description('take the systemd unit away and end the engine; nothing is left running')
+    .action(async () => {
+      for (const line of await uninstallUnit(context)) context.out.print(line);
+      await stop(context, false).catch(unlessNone);
+      context.out.print('no engine runs');
+    });
+}
+
+function unlessNone(error: unknown): void {
+  if (!(error instanceof SallyportError && error.code === 'no_engine')) throw error;
+}
+
+/** Ends the engine and waits until it has gone. */
+async function stop(context: Context, handover: boolean): Promise<void> {
+  const client = await context.engine({ start: false });
+  const gone = new Promise<void>((resolve) => client.onClose(resolve));
+  try {
+    await client.call('stop', { handover }).catch((error: unknown) => {
+      if (!(error instanceof SallyportError && error.code === 'engine_gone')) throw error;
+    });
+    await gone;
+  } finally {
+    client.close();
+  }
+}
+
+async function run(context: Context): Promise<void> {
+  const child = spawn(process.execPath, [context.engineFile], { stdio: 'inherit', env: context.env });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
+  const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+  context.exitCode = code ?? (signal === 'SIGTERM' || signal === 'SIGINT' ? 0 : 1);
+}

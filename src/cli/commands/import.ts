@@ -1,0 +1,140 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import type { Config } from '../../model/config.ts';
+import { SallyportError } from '../../model/errors.ts';
+import { configuredListen, configuredTarget } from '../../model/snapshot.ts';
+import { safeText } from '../../present/sanitize.ts';
+import type { ImportPlan, Params } from '../../protocol/methods.ts';
+import { readConfigFile } from '../config-file.ts';
+import { type Context, withEngine } from '../context.ts';
+import { absolutePath } from '../paths.ts';
+import { placeOf } from './add.ts';
+
+type ImportRequest = Params<'import'>;
+
+export function registerImport(program: Command, context: Context): void {
+  program
+    .command('import')
+    .summary('take forwards over from elsewhere')
+    .description(
+      'Take forwards over: from ssh_config (the *Forward lines), from a file that export wrote, or from an ssh command line.',
+    )
+    .usage('[options] ssh-config [FILE] | FILE | -- ssh ARGS…')
+    .argument('[words...]', 'ssh-config [FILE], FILE (- is standard input), or -- and an ssh command line')
+    .option('--dry-run', 'only say what would change')
+    .option('--json', 'print JSON')
+    .action(async (words: string[], flags: { dryRun?: boolean; json?: boolean }) => {
+      const request = readImport(words, context.argv.includes('--'), (file) => absolutePath(file, placeOf(context)));
+      const plan = await withEngine(context, (client) =>
+        client.call('import', { ...request, dryRun: flags.dryRun === true }),
+      );
+      if (flags.json) context.out.json(plan);
+      else for (const line of planLines(plan, flags.dryRun === true)) context.out.print(line);
+    });
+  program
+    .command('export')
+    .summary('print the configuration')
+    .description('Print the configuration as import reads it, or write it to a file. Never starts an engine.')
+    .argument('[file]', 'written with mode 0600')
+    .option('--json', 'accepted: it is JSON anyway')
+    .action(async (file: string | undefined) => {
+      const text = JSON.stringify(await presentConfig(context), null, 2);
+      if (file === undefined || file === '-') return context.out.print(text);
+      try {
+        writeFileSync(absolutePath(file, placeOf(context)), `${text}\n`, { mode: 0o600 });
+      } catch (cause) {
+        const { code } = cause as NodeJS.ErrnoException;
+        throw new SallyportError(
+          'bad_value',
+          `cannot write ${file}: ${code}`,
+          'name a file in a folder that is yours',
+          { cause },
+        );
+      }
+    });
+}
+
+/**
+ * @param dashes whether `--` stood before the words
+ * @throws SallyportError `usage`, or `bad_value` for a file that cannot be read
+ */
+export function readImport(
+  words: readonly string[],
+  dashes: boolean,
+  absolute: (file: string) => string,
+): ImportRequest {
+  const [first, second, ...rest] = words;
+  if (first === undefined) {
+    throw new SallyportError(
+      'usage',
+      'import: nothing to import is named',
+      'sallyport import ssh-config, sallyport import FILE or sallyport import -- ssh ARGS',
+    );
+  }
+  if (dashes) {
+    if (!/(^|\/)ssh$/.test(first))
+      throw new SallyportError(
+        'usage',
+        `import: "${first}" is not ssh`,
+        'sallyport import -- ssh -N -L 8080:web:80 HOST',
+      );
+    return { from: 'ssh', args: [...words] };
+  }
+  if (first === 'ssh-config' && rest.length === 0) {
+    return second === undefined ? { from: 'ssh-config' } : { from: 'ssh-config', file: absolute(second) };
+  }
+  if (second !== undefined) {
+    throw new SallyportError(
+      'usage',
+      'import: one file at a time',
+      'an ssh command line goes after --, as sallyport import -- ssh ARGS',
+    );
+  }
+  try {
+    return { from: 'sallyport', text: readFileSync(first === '-' ? 0 : absolute(first), 'utf8') };
+  } catch (cause) {
+    throw new SallyportError(
+      'bad_value',
+      `cannot read ${first}: ${(cause as NodeJS.ErrnoException).code}`,
+      'name a file that sallyport export wrote',
+      { cause },
+    );
+  }
+}
+
+function planLines({ add, change, same, skipped }: ImportPlan, dryRun: boolean): string[] {
+  const will = dryRun ? 'would ' : '';
+  return [
+    ...add.map(
+      (forward) =>
+        `${will}add ${forward.name}: ${forward.kind} ${configuredListen(forward)}${'host' in forward ? ` via ${forward.host}` : ''} to ${configuredTarget(forward) ?? 'any'}`,
+    ),
+    ...change.map(({ name, what }) => `${will}change ${name}: ${what.join(', ')}`),
+    ...same.map((name) => `as it is: ${name}`),
+    ...skipped.map(({ what, why }) => `skipped ${what}: ${why}`),
+  ].map(safeText);
+}
+
+/** The configuration from the engine where one runs, which is the newest word; else from its file. */
+async function presentConfig(context: Context): Promise<Config> {
+  try {
+    return await withEngine(
+      context,
+      async (client) => {
+        const { snapshot } = await client.call('watch', {});
+        const { settings, sessions, order, forwards } = snapshot;
+        return {
+          version: 1,
+          settings,
+          sessions,
+          forwards: order.flatMap((name) => forwards[name]?.config ?? []),
+        };
+      },
+      { start: false },
+    );
+  } catch (error) {
+    if (!(error instanceof SallyportError && error.code === 'no_engine')) throw error;
+    return readConfigFile(context.home, (file) => readFile(file, 'utf8'));
+  }
+}

@@ -1,0 +1,15 @@
+import type { Command } from 'commander';
+import type { Context } from '../context.ts';
+import { declareMap, type MapFlags, readMap } from '../requests/map.ts';
+import { placeOf, store } from './add.ts';
+
+export function registerMap(program: Command, context: Context): void {
+  const command = program
+    .command('map')
+    .summary('make a NAT port mapping')
+    .description('Make a NAT port mapping: a port, or a range, goes to a host inside.');
+  declareMap(command);
+  command.action(async (name: string, external: string, internal: string | undefined, flags: MapFlags) => {
+    await store(context, readMap({ name, external, internal }, flags, placeOf(context)));
+  });
+}

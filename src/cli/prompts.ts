@@ -1,0 +1,113 @@
+import type { Client } from '../client/client.ts';
+import { type Mirror, startMirror } from '../client/mirror.ts';
+import type { Prompt, PromptAnswer } from '../model/host.ts';
+import type { ForwardView, Snapshot } from '../model/snapshot.ts';
+import { safeText } from '../present/sanitize.ts';
+import { type Context, canAsk } from './context.ts';
+import { ask, confirm } from './terminal.ts';
+
+/**
+ * Waits until the forwards are no longer on their way. On a terminal, what the hosts ask meanwhile is asked here, and
+ * the time a person takes does not count.
+ */
+export async function settle(
+  context: Context,
+  client: Client,
+  names: readonly string[],
+  timeoutMs: number,
+  mayAsk: boolean,
+): Promise<ForwardView[]> {
+  const wait = (ms: number) => client.call('settle', { names: [...names], timeoutMs: Math.max(0, ms) });
+  if (!mayAsk || !canAsk(context) || timeoutMs === 0) return wait(timeoutMs);
+  const mirror = await startMirror(client);
+  const answered = new Set<string>();
+  try {
+    for (let deadline = Date.now() + timeoutMs; ; ) {
+      const stop = new AbortController();
+      const outcome = await Promise.race([
+        wait(deadline - Date.now()).then((views) => ({ views, prompt: null })),
+        nextPrompt(mirror, names, answered, stop.signal).then((prompt) => ({ views: null, prompt })),
+      ]);
+      stop.abort();
+      const prompt = outcome.prompt ?? openPrompt(mirror.current().snapshot, names, answered);
+      if (prompt === null) return outcome.views ?? wait(0);
+      const asked = Date.now();
+      answered.add(prompt.id);
+      const answer = await askPrompt(context, prompt);
+      await client.call('answer', { prompt: prompt.id, answer: toWire(answer) });
+      await promptGone(mirror, prompt.id);
+      deadline += Date.now() - asked;
+    }
+  } finally {
+    mirror.stop();
+  }
+}
+
+const toWire = (answer: PromptAnswer) =>
+  'hostKey' in answer ? answer : { answers: [...answer.answers], remember: answer.remember };
+
+/** A question of one of the forwards' hosts, or of a host before them, that was not answered yet. */
+function openPrompt(snapshot: Snapshot, names: readonly string[], answered: ReadonlySet<string>): Prompt | null {
+  const links = new Set<string>();
+  for (const name of names) {
+    for (let id = snapshot.forwards[name]?.link ?? null; id !== null && !links.has(id); ) {
+      links.add(id);
+      id = snapshot.links[id]?.spec.via ?? null;
+    }
+  }
+  return snapshot.prompts.find(({ id, link }) => links.has(link) && !answered.has(id)) ?? null;
+}
+
+function nextPrompt(
+  mirror: Mirror,
+  names: readonly string[],
+  answered: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<Prompt> {
+  return new Promise((resolve) => {
+    const look = () => {
+      const prompt = openPrompt(mirror.current().snapshot, names, answered);
+      if (prompt !== null) resolve(prompt);
+    };
+    signal.addEventListener('abort', mirror.subscribe(look));
+    look();
+  });
+}
+
+/** Resolves once the engine has taken the answer, so that the old state is not read as the outcome. */
+function promptGone(mirror: Mirror, id: string): Promise<void> {
+  const gone = () => mirror.current().snapshot.prompts.every((prompt) => prompt.id !== id);
+  if (gone()) return Promise.resolve();
+  return new Promise((resolve) => {
+    const unsubscribe = mirror.subscribe(() => {
+      if (!gone()) return;
+      unsubscribe();
+      resolve();
+    });
+  });
+}
+
+async function askPrompt(context: Context, prompt: Prompt): Promise<PromptAnswer> {
+  const { stderr } = context;
+  stderr.write(`${safeText(prompt.title)}\n`);
+  if (prompt.instructions !== '') stderr.write(`${safeText(prompt.instructions)}\n`);
+  if (prompt.kind === 'host_key') {
+    if (prompt.fingerprint !== null) stderr.write(`${prompt.keyType ?? 'key'} fingerprint is ${prompt.fingerprint}\n`);
+    for (
+      let label = 'Trust this key? (yes/no/fingerprint) ';
+      ;
+      label = "Please type 'yes', 'no' or the fingerprint: "
+    ) {
+      const typed = (await ask(context, label)).trim();
+      if (/^(yes|no)$/i.test(typed)) return { hostKey: typed.toLowerCase() };
+      if (typed !== '' && typed === prompt.fingerprint) return { hostKey: typed };
+    }
+  }
+  const answers: string[] = [];
+  for (const { label, echo } of prompt.fields) {
+    answers.push(await ask(context, `${safeText(label).replace(/:?\s*$/, '')}: `, { echo }));
+  }
+  // A one-time code is worth nothing twice.
+  const keep = prompt.kind !== 'question' && (await confirm(context, 'Keep it until the engine stops?'));
+  return { answers, remember: keep ? 'engine' : 'once' };
+}

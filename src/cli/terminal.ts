@@ -1,0 +1,37 @@
+import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
+
+/** The person ended the question (^C, ^D). */
+export class Interrupted extends Error {}
+
+export interface Terminal {
+  readonly stdin: NodeJS.ReadStream;
+  readonly stderr: NodeJS.WriteStream;
+}
+
+/**
+ * Asks on the terminal; the answer is not shown where `echo` is false.
+ * @throws Interrupted
+ */
+export async function ask({ stdin, stderr }: Terminal, label: string, { echo = true } = {}): Promise<string> {
+  const hidden = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const lines = createInterface({ input: stdin, output: echo ? stderr : hidden, terminal: true, historySize: 0 });
+  const ended = new AbortController();
+  lines.once('SIGINT', () => ended.abort());
+  lines.once('close', () => ended.abort());
+  if (!echo) stderr.write(label);
+  try {
+    return await lines.question(label, { signal: ended.signal });
+  } catch {
+    throw new Interrupted('interrupted');
+  } finally {
+    lines.close();
+    if (!echo) stderr.write('\n');
+    stdin.pause();
+  }
+}
+
+/** A yes or no; anything but yes is no. */
+export async function confirm(terminal: Terminal, question: string): Promise<boolean> {
+  return /^y(es)?$/i.test((await ask(terminal, `${question} (y/N) `)).trim());
+}
