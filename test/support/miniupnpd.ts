@@ -1,5 +1,5 @@
 // A real router daemon on the gateway of a topology.
-import { type ChildProcess, execFileSync } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
@@ -109,8 +109,9 @@ export class Miniupnpd {
   /** Ports of the router that lead inside, as the packet filter has them: `tcp/18080`. */
   mapped(): string[] {
     const ruleset = this.net.must('gateway', ['nft', 'list', 'chain', 'inet', 'filter', 'prerouting_miniupnpd']);
-    return [...ruleset.matchAll(/\b(tcp|udp)\b(?:\s+dport)?\s+(?:th dport\s+)?(?:@nh,.*? )?(\d+)?.*dnat/g)].map(
-      ([line, proto]) => `${proto}/${/dport (\d+)/.exec(line)?.[1] ?? line}`,
+    const names: Record<string, string> = { tcp: 'tcp', udp: 'udp', '0x6': 'tcp', '0x11': 'udp' };
+    return [...ruleset.matchAll(/(tcp|udp|0x6|0x11) (?:th )?dport (\d+) dnat/g)].map(
+      ([, proto = '', port]) => `${names[proto]}/${port}`,
     );
   }
 
@@ -135,14 +136,4 @@ export function mapByHand(net: Topology, host: 'lan' | 'lan2', proto: 'tcp' | 'u
       .then(async (r) => { if (!r.ok) { console.error(await r.text()); process.exit(1); } });`;
   const url = `http://${addresses.gatewayLan.v4}:5555/ctl/IPConn`;
   net.must(host, [process.execPath, '-e', program, url, addresses[host].v4, proto, String(external), String(port)]);
-}
-
-/** Whether nft, here for the daemon's tables, can be used. */
-export function nftWorks(): boolean {
-  try {
-    execFileSync('nft', ['list', 'tables'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
 }

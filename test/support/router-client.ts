@@ -105,7 +105,7 @@ export class RouterClient {
     const id = this.next++;
     const answer = Promise.withResolvers<unknown>();
     this.waiting.set(id, answer);
-    this.child.stdin?.write(`${JSON.stringify({ id, call, args: call === 'sync' ? [args] : args })}\n`);
+    this.child.stdin?.write(`${JSON.stringify({ id, call, args })}\n`);
     return answer.promise;
   }
 }

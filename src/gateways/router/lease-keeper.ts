@@ -277,6 +277,7 @@ export class LeaseKeeper {
           throw stillBound(lease, port);
         }
         book.delete(lease.key);
+        await book.save();
         if (former !== undefined && former !== lease && book.alive(former)) throw formerHolds(former, port);
       }
       throw error;

@@ -119,7 +119,7 @@ export class RouterLink {
     if (speaks() === undefined && !this.thorough) await this.look(way, true, signal);
     const found = speaks();
     if (found === undefined) {
-      throw new SallyportError('gateway_missing', `router ${way.gateway} does not answer over ${protocol} now`);
+      throw new SallyportError('gateway_failed', `router ${way.gateway} does not answer over ${protocol} now`);
     }
     try {
       await within(requestMs, signal, (limited) => found.remove(request, limited));
