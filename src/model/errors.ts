@@ -64,6 +64,8 @@ export const failureCodes = {
   gateway_refused: { heals: false, title: 'the gateway refuses the mapping' },
   gateway_port_taken: { heals: false, title: 'the external port belongs to somebody else' },
   gateway_failed: { heals: true, title: 'the gateway did not do what it was asked' },
+  double_nat: { heals: true, title: 'the router is itself behind a NAT, out of reach from the internet' },
+  lease_permanent: { heals: false, title: 'the router keeps the mapping until somebody deletes it' },
   expired: { heals: false, title: 'its time is over' },
 } as const satisfies Record<string, { heals: boolean; title: string }>;
 

@@ -1,0 +1,59 @@
+// Real traffic between the hosts of a topology: an echo server here, a client there.
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import type { NetHost, Topology } from './netns.ts';
+
+const echo = {
+  tcp: `const [port, tag] = process.argv.slice(1);
+    require('net').createServer({ allowHalfOpen: true }, (s) => { s.on('error', () => {}); s.write(tag + ' '); s.pipe(s); })
+      .listen({ port: +port, host: '::' }, () => console.log('ready'));`,
+  udp: `const [port, tag] = process.argv.slice(1);
+    const s = require('dgram').createSocket('udp6');
+    s.on('message', (m, from) => s.send(tag + ' ' + m, from.port, from.address));
+    s.bind(+port, () => console.log('ready'));`,
+} as const;
+
+// Ends by itself after 1.5 s without an answer: a filtered port gives silence, not an error.
+const client = {
+  tcp: `const [host, port, text] = process.argv.slice(1); let got = '';
+    const s = require('net').connect(+port, host, () => s.end(text));
+    s.setTimeout(1500, () => process.exit(3)); s.on('error', () => process.exit(2));
+    s.on('data', (d) => { got += d; }); s.on('end', () => { process.stdout.write(got); });`,
+  udp: `const [host, port, text] = process.argv.slice(1);
+    const s = require('dgram').createSocket(host.includes(':') ? 'udp6' : 'udp4'); s.on('error', () => process.exit(2));
+    s.on('message', (m) => { process.stdout.write(String(m)); s.close(); clearTimeout(t); clearInterval(i); });
+    const send = () => s.send(text, +port, host); const i = setInterval(send, 300); send();
+    const t = setTimeout(() => process.exit(3), 1500);`,
+} as const;
+
+/** Echoes on a port of a host, every address, with `TAG ` in front; resolves once it listens. */
+export async function echoServer(
+  net: Topology,
+  host: NetHost,
+  proto: 'tcp' | 'udp',
+  port: number,
+  tag = host as string,
+): Promise<ChildProcess> {
+  const child = net.spawn(host, [process.execPath, '-e', echo[proto], String(port), tag]);
+  if (child.stdout === null) throw new Error('no output');
+  await once(child.stdout, 'data');
+  return child;
+}
+
+/** What comes back for `text`, with the server's tag in front; null when nothing does. */
+export async function ask(
+  net: Topology,
+  from: NetHost,
+  proto: 'tcp' | 'udp',
+  address: string,
+  port: number,
+  text = 'hello',
+): Promise<string | null> {
+  const child = net.spawn(from, [process.execPath, '-e', client[proto], address, String(port), text]);
+  let got = '';
+  child.stdout?.on('data', (chunk) => {
+    got += chunk;
+  });
+  const [code] = await once(child, 'close');
+  return code === 0 && got !== '' ? got : null;
+}
