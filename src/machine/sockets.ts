@@ -31,7 +31,10 @@ const isListener = ({ proto, state, remote }: SocketEntry) =>
 
 /** What this machine listens on: TCP listeners, and UDP sockets that take datagrams from anybody. */
 export async function listeners(): Promise<Listener[]> {
-  const [table, userOf] = await Promise.all([socketTable(['tcp', 'udp']), userNames()]);
+  const [table, userOf] = await Promise.all([
+    socketTable(['tcp', 'udp'], (_local, _remote, state) => state === '0A' || state === '07'),
+    userNames(),
+  ]);
   const open = table.filter(isListener);
   const owners = await socketOwners(open.map((entry) => entry.inode));
   return open
