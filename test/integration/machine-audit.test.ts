@@ -2,21 +2,19 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { expect, test } from 'vitest';
 import { auditRows } from '../../src/machine/audit.ts';
-import { listeners } from '../../src/machine/sockets.ts';
+import { machineEvidence } from '../../src/machine/audit-evidence.ts';
 
 test("a real listener on every address is found, as somebody else's and with a level that counts", async () => {
   const server = net.createServer().listen(0, '0.0.0.0');
   await once(server, 'listening');
   const { port } = server.address() as net.AddressInfo;
   const rows = auditRows({
-    listeners: await listeners(),
+    ...(await machineEvidence()),
     forwards: [],
     kernelMappings: [],
     routerMappings: [],
     ourPids: new Set(),
-    ownAddresses: [],
     externalAddress: null,
-    nowMs: Date.now(),
   });
   server.close();
   expect(rows.find((row) => row.port === port)).toEqual({
