@@ -34,9 +34,9 @@ export interface Preset {
   readonly source: string;
 }
 
-const tcp = (ports: string): PortSet => ({ proto: 'tcp', ports });
-const udp = (ports: string): PortSet => ({ proto: 'udp', ports });
-const both = (ports: string): PortSet => ({ proto: 'both', ports });
+export const tcp = (ports: string): PortSet => ({ proto: 'tcp', ports });
+export const udp = (ports: string): PortSet => ({ proto: 'udp', ports });
+export const both = (ports: string): PortSet => ({ proto: 'both', ports });
 const iana = (service: string) => `IANA service name registry: ${service}`;
 
 function group(

@@ -1,5 +1,5 @@
 import type { PortSet } from './config.ts';
-import { findNamed, type PresetCategory } from './presets.ts';
+import { both, findNamed, type PresetCategory, tcp, udp } from './presets.ts';
 
 /** Outbound ports that show a program at work, and the inbound ones it then needs. */
 export interface TriggerPreset {
@@ -13,10 +13,6 @@ export interface TriggerPreset {
   readonly note?: string;
   readonly source: string;
 }
-
-const tcp = (ports: string): PortSet => ({ proto: 'tcp', ports });
-const udp = (ports: string): PortSet => ({ proto: 'udp', ports });
-const both = (ports: string): PortSet => ({ proto: 'both', ports });
 
 /** The classic triggers, for `trigger` and the form. */
 export const triggerPresets: readonly TriggerPreset[] = [
