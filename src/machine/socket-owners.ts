@@ -26,7 +26,7 @@ export async function socketOwners(inodes: Iterable<number>): Promise<Map<number
       continue;
     }
     for (const file of files) {
-      if (++looked % 2048 === 0) await breathe();
+      if (++looked % 512 === 0) await breathe();
       let link: string;
       try {
         link = readlinkSync(`/proc/${pid}/fd/${file}`);

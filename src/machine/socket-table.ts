@@ -43,6 +43,19 @@ function decodeEnd(text: string, littleEndian?: boolean): SocketEnd | null {
   return address === null || !/^[0-9A-F]{4}$/i.test(port) ? null : { address, port: Number.parseInt(port, 16) };
 }
 
+/** A line's ends and state as printed, in hexadecimal; null for a line that is none. */
+function rawLine(line: string, digits: number): { local: string; remote: string; state: string } | null {
+  // `   0: 0100007F:0016 00000000:0000 0A …`: after the slot number every column has its width.
+  const at = line.indexOf(': ') + 2;
+  const width = digits + 5;
+  if (at < 3 || line[at + digits] !== ':' || line[at + width + 1 + digits] !== ':') return null;
+  return {
+    local: line.slice(at, at + width),
+    remote: line.slice(at + width + 1, at + 2 * width + 1),
+    state: line.slice(at + 2 * width + 2, at + 2 * width + 4),
+  };
+}
+
 /**
  * Parses one of the kernel's socket tables; lines that make no sense are left out.
  * @param wanted looks at a line's hexadecimal columns before they are decoded: a table may be long
@@ -58,17 +71,14 @@ export function parseSocketTable(
 ): SocketEntry[] {
   const entries: SocketEntry[] = [];
   for (const line of text.split('\n')) {
-    const columns = line.trim().split(/\s+/);
-    const [slot, localHex, remoteHex, stateHex] = columns;
-    if (localHex === undefined || remoteHex === undefined || stateHex === undefined || !/^\d+:$/.test(slot ?? '')) {
-      continue;
-    }
-    if (wanted !== undefined && !wanted(localHex, remoteHex, stateHex)) continue;
-    const local = decodeEnd(localHex, littleEndian);
-    const remote = decodeEnd(remoteHex, littleEndian);
-    const [uid, inode] = [Number(columns[7]), Number(columns[9])];
-    if (local === null || remote === null || !Number.isInteger(uid) || !Number.isInteger(inode)) continue;
-    entries.push({ proto, family, local, remote, state: Number.parseInt(stateHex, 16), uid, inode });
+    const raw = rawLine(line, family === 4 ? 8 : 32);
+    if (raw === null || (wanted !== undefined && !wanted(raw.local, raw.remote, raw.state))) continue;
+    const local = decodeEnd(raw.local, littleEndian);
+    const remote = decodeEnd(raw.remote, littleEndian);
+    const columns = line.trim().split(/\s+/, 10);
+    const [state, uid, inode] = [Number.parseInt(raw.state, 16), Number(columns[7]), Number(columns[9])];
+    if (local === null || remote === null || !Number.isInteger(state + uid + inode)) continue;
+    entries.push({ proto, family, local, remote, state, uid, inode });
   }
   return entries;
 }

@@ -1,9 +1,16 @@
 import { normalAddress } from '../model/cidr.ts';
 import type { Transport } from '../model/ports.ts';
-import { isOwnAddress } from './interfaces.ts';
+import { interfaceAddresses, isOwnAddress } from './interfaces.ts';
 import { programOf } from './processes.ts';
 import { socketOwners } from './socket-owners.ts';
-import { connectedState, listeningState, type SocketEntry, socketTable, unconnectedState } from './socket-table.ts';
+import {
+  connectedState,
+  listeningState,
+  type SocketEnd,
+  type SocketEntry,
+  socketTable,
+  unconnectedState,
+} from './socket-table.ts';
 import { userNames } from './users.ts';
 
 /** A port something on this machine listens on. */
@@ -31,7 +38,10 @@ const isListener = ({ proto, state, remote }: SocketEntry) =>
 
 /** What this machine listens on: TCP listeners, and UDP sockets that take datagrams from anybody. */
 export async function listeners(): Promise<Listener[]> {
-  const [table, userOf] = await Promise.all([socketTable(['tcp', 'udp']), userNames()]);
+  const [table, userOf] = await Promise.all([
+    socketTable(['tcp', 'udp'], (_local, _remote, state) => state === '0A' || state === '07'),
+    userNames(),
+  ]);
   const open = table.filter(isListener);
   const owners = await socketOwners(open.map((entry) => entry.inode));
   return open
@@ -94,14 +104,14 @@ export interface PeerOwner {
 }
 
 /** Splits `1.2.3.4:80` or `[::1]:80`; null for what is neither. */
-function parseEnd(text: string): { address: string; port: number } | null {
+function parseEnd(text: string): SocketEnd | null {
   const colon = text.lastIndexOf(':');
   const address = colon < 0 ? null : normalAddress(text.slice(0, colon));
   const port = Number(text.slice(colon + 1));
   return address === null || !Number.isInteger(port) || port < 1 || port > 65_535 ? null : { address, port };
 }
 
-const endKey = ({ address, port }: { address: string; port: number }) => `${address} ${port}`;
+const endKey = ({ address, port }: SocketEnd) => `${address} ${port}`;
 
 /**
  * Whose the far ends of connections are, for peers on this machine: the owner of the socket whose local end is `peer`
@@ -125,14 +135,13 @@ export async function peerOwners(connections: readonly Connection[]): Promise<Ma
     if (entry.proto === 'tcp') sockets.set(`tcp ${endKey(entry.local)} ${endKey(entry.remote)}`, entry);
     else if (entry.state === connectedState || isListener(entry)) sockets.set(`udp ${endKey(entry.local)}`, entry);
   }
+  const own = protos.includes('udp') ? interfaceAddresses() : [];
+  const udpSocket = ({ address, port }: SocketEnd): SocketEntry | undefined => {
+    const at = (local: string) => sockets.get(`udp ${endKey({ address: local, port })}`);
+    return at(address) ?? (isOwnAddress(address, own) ? (at('0.0.0.0') ?? at('::')) : undefined);
+  };
   const matches = asked.flatMap(({ peer, proto, from, to }) => {
-    const key = (address: string) => `udp ${endKey({ address, port: from.port })}`;
-    const unbound = () =>
-      isOwnAddress(from.address) ? (sockets.get(key('0.0.0.0')) ?? sockets.get(key('::'))) : undefined;
-    const entry =
-      proto === 'tcp'
-        ? sockets.get(`tcp ${endKey(from)} ${endKey(to)}`)
-        : (sockets.get(key(from.address)) ?? unbound());
+    const entry = proto === 'tcp' ? sockets.get(`tcp ${endKey(from)} ${endKey(to)}`) : udpSocket(from);
     return entry === undefined ? [] : [{ peer, entry }];
   });
   const [owners, userOf] = await Promise.all([socketOwners(matches.map(({ entry }) => entry.inode)), userNames()]);

@@ -8,6 +8,8 @@ export interface AuditRow {
   readonly proto: 'tcp' | 'udp';
   readonly address: string;
   readonly port: number;
+  /** Last port of a mapped range. */
+  readonly last?: number;
   /** The forward, or `program (pid N)`, or `router`. */
   readonly owner: string;
   readonly reach: Reach;

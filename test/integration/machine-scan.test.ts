@@ -1,5 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -18,7 +19,7 @@ const parse = (words: string[]) => ({
   }),
 });
 
-describe.skipIf(missing('ssh', 'sshd'))('plain OpenSSH forwards on this machine', () => {
+describe.skipIf(missing('ssh', 'sshd', 'ip'))('plain OpenSSH forwards on this machine', () => {
   let sshd: Sshd;
   const children: ChildProcess[] = [];
   const user = os.userInfo().username;
@@ -111,5 +112,19 @@ describe.skipIf(missing('ssh', 'sshd'))('plain OpenSSH forwards on this machine'
       { kind: 'local', listen: `127.0.0.1:${first}`, target: '127.0.0.1:9' },
       { kind: 'local', listen: `127.0.0.1:${later}`, target: null, import: null },
     ]);
+  });
+
+  test('a master left in the background, which has given up its command line', async () => {
+    const control = `${sshd.dir}/persist`;
+    const port = await freePort();
+    const forward = ['-L', `${port}:127.0.0.1:9`];
+    const persist = ['-o', 'ControlMaster=auto', '-o', 'ControlPersist=60', '-S', control];
+    execFileSync('ssh', ['-F', sshd.clientConfig, ...persist, ...forward, 'box', 'true'], { stdio: 'ignore' });
+    const row = await until('the master', async () =>
+      (await scan(parse, new Set())).find((one) => one.listen === `127.0.0.1:${port}`),
+    );
+    expect(row).toMatchObject({ owner: 'ssh', kind: 'local', target: null, import: null, user });
+    expect(readFileSync(`/proc/${row.pid}/cmdline`, 'utf8')).toContain('[mux]');
+    execFileSync('ssh', ['-S', control, '-O', 'exit', 'box'], { stdio: 'ignore' });
   });
 });

@@ -1,3 +1,5 @@
+import fc from 'fast-check';
+import ipaddr from 'ipaddr.js';
 import { describe, expect, test } from 'vitest';
 import { decodeAddress, parseSocketTable } from '../../../src/machine/socket-table.ts';
 
@@ -54,4 +56,37 @@ describe('socket tables', () => {
     const entries = parseSocketTable(tcp, 'tcp', 4, { littleEndian: true, wanted: (local) => local.endsWith(':0016') });
     expect(entries.map((entry) => entry.local.port)).toEqual([22]);
   });
+});
+
+test('whatever address the kernel prints is read back', () => {
+  const word = (bytes: number[]) =>
+    [...bytes]
+      .reverse()
+      .map((byte) => byte.toString(16).toUpperCase().padStart(2, '0'))
+      .join('');
+  fc.assert(
+    fc.property(
+      fc.oneof(fc.uint8Array({ minLength: 4, maxLength: 4 }), fc.uint8Array({ minLength: 16, maxLength: 16 })),
+      fc.integer({ min: 0, max: 65_535 }),
+      (array, port) => {
+        const bytes = [...array];
+        const hex = bytes.flatMap((_, i) => (i % 4 === 0 ? [word(bytes.slice(i, i + 4))] : [])).join('');
+        const address = ipaddr.process(ipaddr.fromByteArray(bytes).toString()).toString();
+        expect(decodeAddress(hex, true)).toBe(address);
+        const end = `${hex}:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+        const line = `  17: ${end} ${end} 01 00000000:00000000 00:00000000 00000000  1000        0 4711 1 0 20 4 30 10 -1`;
+        expect(parseSocketTable(line, 'tcp', bytes.length === 4 ? 4 : 6, { littleEndian: true })).toMatchObject([
+          { local: { address, port }, remote: { address, port }, state: 1, uid: 1000, inode: 4711 },
+        ]);
+      },
+    ),
+  );
+});
+
+test('no text whatever makes it throw', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: fc.constantFrom(...'0A:F \n1'), maxLength: 200 }), (text) => {
+      expect(parseSocketTable(text, 'tcp', 4).every((entry) => entry.local.port >= 0)).toBe(true);
+    }),
+  );
 });
