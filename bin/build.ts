@@ -1,27 +1,12 @@
 // Bundles src into dist: one chunk graph, so that a plain command never loads React and the
 // engine never loads the screen. `node bin/build.ts` (npm run build).
-import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as esbuild from 'esbuild';
+import { buildId } from './build-id.ts';
 
 const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
-
-/** Identifies this very source tree: a client of another build restarts the engine. */
-function buildId(): string {
-  const hash = createHash('sha256');
-  const src = path.join(root, 'src');
-  for (const file of readdirSync(src, { recursive: true, encoding: 'utf8' }).sort()) {
-    if (!/\.(ts|tsx|json)$/.test(file)) continue;
-    hash
-      .update(file)
-      .update('\0')
-      .update(readFileSync(path.join(src, file)));
-  }
-  hash.update(readFileSync(path.join(root, 'package.json')));
-  return hash.digest('hex').slice(0, 12);
-}
 
 const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { version: string };
 

@@ -45,7 +45,7 @@ export function clientOver(socket: net.Socket): Client {
       try {
         return (await Promise.race([connection.sendRequest(method, params), lost.promise])) as never;
       } catch (error) {
-        throw fromWire(error);
+        throw closed ? gone() : fromWire(error);
       } finally {
         closers.delete(onLost);
       }
@@ -55,7 +55,8 @@ export function clientOver(socket: net.Socket): Client {
       return () => handle.dispose();
     },
     onClose(listener) {
-      closers.add(listener);
+      if (closed) queueMicrotask(listener);
+      else closers.add(listener);
       return () => closers.delete(listener);
     },
     close,

@@ -7,6 +7,7 @@ import type { Home } from '../model/home.ts';
 import { type Client, dialEngine } from './client.ts';
 
 const startTimeoutMs = 15_000;
+const helloTimeoutMs = 10_000;
 
 export interface ConnectOptions {
   readonly home: Home;
@@ -59,7 +60,7 @@ export async function connect(options: ConnectOptions): Promise<Client> {
 /** Checks who answers; false when it is of another build, or on its way out, and will be gone in a moment. */
 async function greet(client: Client, replace: boolean): Promise<boolean> {
   try {
-    const hello = await client.call('hello', { build });
+    const hello = await Promise.race([client.call('hello', { build }), silence()]);
     if (hello.build === build || !replace) return true;
     await client.call('stop', { handover: true });
     await new Promise<void>((resolve) => client.onClose(resolve));
@@ -69,6 +70,21 @@ async function greet(client: Client, replace: boolean): Promise<boolean> {
     if (error instanceof SallyportError && error.code === 'engine_gone') return false;
     throw error;
   }
+}
+
+/** An engine that accepts but never answers is hung; no command may hang with it. */
+function silence(): Promise<never> {
+  return new Promise((_, reject) => {
+    setTimeout(() => {
+      reject(
+        new SallyportError(
+          'engine_start',
+          'the engine does not answer',
+          'end it: sallyport engine stop, or kill its process',
+        ),
+      );
+    }, helloTimeoutMs).unref();
+  });
 }
 
 /** Starts the engine, detached from this process and its terminal. */

@@ -1,6 +1,7 @@
 // The data plane's threads: started when needed, each SSH chain pinned to one, replaced when one dies.
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import type { WorkerData } from '../dataplane/main.ts';
 import type { Command, WorkerEvent } from '../dataplane/messages.ts';
 import { SallyportError } from '../model/errors.ts';
 
@@ -39,7 +40,7 @@ export function createPool(workerFile: string, size: number | 'auto', events: Po
   let stopping = false;
 
   const start = (index: number): Worker => {
-    const thread = new Worker(workerFile, { workerData: { index }, stderr: false });
+    const thread = new Worker(workerFile, { workerData: { workers: count } satisfies WorkerData, stderr: false });
     let why = '';
     thread.on('message', (event: WorkerEvent) => {
       if ('request' in event) asked.get(event.request)?.resolve(event);

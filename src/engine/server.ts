@@ -46,4 +46,6 @@ export function serve(socket: net.Socket, engine: Engine, handlers: Handlers): v
     });
   }
   connection.listen();
+  // It was accepted paused, so that nothing is lost before there is a reader.
+  socket.resume();
 }

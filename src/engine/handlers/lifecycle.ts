@@ -28,8 +28,8 @@ export function lifecycleHandlers(
       };
     },
     stop: ({ handover }) => {
-      // After the answer is on its way.
-      setImmediate(() => stop(handover ? 'restart' : 'stop'));
+      // The JSON-RPC library writes the answer some turns of the loop later; it must be on its way first.
+      setTimeout(() => stop(handover ? 'restart' : 'stop'), 20);
       return null;
     },
     watch: (_params, { watcher }) => ({
