@@ -201,7 +201,7 @@ class Login {
         ),
     );
     attempt.signal.throwIfAborted();
-    if (transport.stream.errored) throw transport.stream.errored;
+    if (transport.stream.destroyed) throw transport.stream.errored ?? this.closed();
     client.connect({
       sock: transport.stream,
       username: settings.values.user,
