@@ -11,6 +11,8 @@ import { Authenticator } from './authenticator.ts';
 import { Ssh2Connection } from './connection.ts';
 import { clientFailure, type Phase } from './failures.ts';
 import { checkHostKey } from './host-check.ts';
+import { gateIdent } from './ident-gate.ts';
+import { internals } from './internals.ts';
 import type { SecretStore } from './secrets.ts';
 import type { LinkSettings } from './settings.ts';
 import { openTransport, type Transport } from './transport.ts';
@@ -172,7 +174,7 @@ class Login {
     client.on('end', () => this.end(this.closed()));
     client.on('handshake', ({ kex, cs }) => {
       this.negotiated = { kex, cipher: cs.cipher };
-      this.serverVersion = plainText((client as unknown as { _remoteVer?: string })._remoteVer ?? '', 100);
+      this.serverVersion = plainText(internals(client)._remoteVer ?? '', 100);
       if (this.connection === null) this.enterAuth();
     });
     client.on('banner', (banner) => {
@@ -239,6 +241,7 @@ class Login {
         );
       },
     });
+    gateIdent(internals(client)._protocol);
   }
 
   private authParts() {
