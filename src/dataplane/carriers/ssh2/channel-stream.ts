@@ -131,6 +131,7 @@ export class ChannelStream extends Duplex {
       return;
     }
     this.push(data);
+    this.topUp();
   }
 
   /** From ssh2: the peer closed the channel, or (`lost`) the connection is gone. */
@@ -149,8 +150,15 @@ export class ChannelStream extends Duplex {
     if (pending !== null) this.discard(pending.done);
   }
 
-  override _read(): void {
+  /** Data comes when it comes; what the reader took is credited where it is taken. */
+  override _read(): void {}
+
+  override read(size?: number): unknown {
+    // Node calls _read before it takes the chunk out, and not again until the next push, which a peer without credit
+    // would never make.
+    const chunk: unknown = super.read(size);
     this.topUp();
+    return chunk;
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {

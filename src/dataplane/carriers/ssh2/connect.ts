@@ -1,7 +1,7 @@
 // One try at a connection: transport, handshake, host key, log-in.
 import { Client } from 'ssh2';
 import { SallyportError } from '../../../model/errors.ts';
-import { blobType } from '../../../ssh/known-hosts.ts';
+import { blobType, type KnownHost } from '../../../ssh/known-hosts.ts';
 import { plainText } from '../../../ssh/plain-text.ts';
 import type { LinkContext } from '../link-context.ts';
 import type { Attempt } from '../reconnect.ts';
@@ -11,6 +11,8 @@ import { Authenticator } from './authenticator.ts';
 import { Ssh2Connection } from './connection.ts';
 import { clientFailure, type Phase } from './failures.ts';
 import { checkHostKey } from './host-check.ts';
+import { gateIdent } from './ident-gate.ts';
+import { internals } from './internals.ts';
 import type { SecretStore } from './secrets.ts';
 import type { LinkSettings } from './settings.ts';
 import { openTransport, type Transport } from './transport.ts';
@@ -60,13 +62,15 @@ async function tryOnce(parts: ConnectParts, attempt: Attempt): Promise<Ssh2Conne
         : new SallyportError('jump_failed', `the jump host ${jump} is not up after ${seconds} s`),
     );
   }, settings.connectMs);
+  // Before the transport opens: from then on nothing may be awaited, or its first events go unheard.
+  const entries = await settings.trust.read();
   let transport: Transport;
   try {
     transport = await openTransport(settings, context.via, AbortSignal.any([attempt.signal, timeout.signal]));
   } finally {
     clearTimeout(timer);
   }
-  const login = new Login(parts, attempt, transport);
+  const login = new Login(parts, attempt, transport, entries);
   return login.run();
 }
 
@@ -75,6 +79,7 @@ class Login {
   private readonly parts: ConnectParts;
   private readonly attempt: Attempt;
   private readonly transport: Transport;
+  private readonly entries: readonly KnownHost[];
   private readonly client = new Client();
   private phase: Phase = 'handshake';
   private failure: SallyportError | null = null;
@@ -86,8 +91,9 @@ class Login {
   private trusted: Buffer | null = null;
   private keyWasKnown = false;
 
-  constructor(parts: ConnectParts, attempt: Attempt, transport: Transport) {
+  constructor(parts: ConnectParts, attempt: Attempt, transport: Transport, entries: readonly KnownHost[]) {
     this.parts = parts;
+    this.entries = entries;
     this.attempt = attempt;
     this.transport = transport;
   }
@@ -101,7 +107,11 @@ class Login {
     try {
       await new Promise<void>((resolve) => {
         this.finish = resolve;
-        this.start().catch((error) => this.end(error));
+        try {
+          this.start();
+        } catch (error) {
+          this.end(error);
+        }
       });
     } finally {
       clearTimeout(this.watchdog);
@@ -144,11 +154,10 @@ class Login {
     }, ms);
   }
 
-  private async start(): Promise<void> {
-    const { client, transport, attempt } = this;
+  private start(): void {
+    const { client, transport, attempt, entries } = this;
     const { settings, context } = this.parts;
     const { options } = settings.spec;
-    const entries = await settings.trust.read();
     const algorithms = chooseAlgorithms(options, (list) => settings.trust.order(list, entries));
     const auth = new Authenticator({ ...this.parts, ...this.authParts() });
 
@@ -165,7 +174,7 @@ class Login {
     client.on('end', () => this.end(this.closed()));
     client.on('handshake', ({ kex, cs }) => {
       this.negotiated = { kex, cipher: cs.cipher };
-      this.serverVersion = plainText((client as unknown as { _remoteVer?: string })._remoteVer ?? '', 100);
+      this.serverVersion = plainText(internals(client)._remoteVer ?? '', 100);
       if (this.connection === null) this.enterAuth();
     });
     client.on('banner', (banner) => {
@@ -194,6 +203,7 @@ class Login {
         ),
     );
     attempt.signal.throwIfAborted();
+    if (transport.stream.destroyed) throw transport.stream.errored ?? this.closed();
     client.connect({
       sock: transport.stream,
       username: settings.values.user,
@@ -231,6 +241,7 @@ class Login {
         );
       },
     });
+    gateIdent(internals(client)._protocol);
   }
 
   private authParts() {

@@ -10,6 +10,7 @@ interface Protocol {
   /** Sends keepalive@openssh.com, which wants a reply. */
   ping(): void;
   rekey(): void;
+  parse(chunk: Buffer, at: number, end: number): void;
   readonly _handlers: { DEBUG?: (protocol: unknown, display: boolean, message: string) => void };
 }
 
@@ -24,6 +25,8 @@ export interface Internals {
   /** Replies to global requests come in order: one callback for each. */
   readonly _callbacks: Array<(error: unknown, data?: Buffer | null) => void>;
   readonly _sock: Writable;
+  /** The server's software version, once it said hello. */
+  readonly _remoteVer?: string;
 }
 
 /** What ssh2 knows of a channel just opened. */
