@@ -65,7 +65,8 @@ async function main(): Promise<void> {
     clearInterval(totalsTimer);
     engine.publisher.bye(reason);
     accept = (socket) => void socket.destroy();
-    await engine.stop();
+    // The JSON-RPC library writes some turns of the loop later; watchers should hear why before the line is cut.
+    await Promise.all([engine.stop(), new Promise((resolve) => setTimeout(resolve, 30))]);
     saveTotals();
     // Only now may a successor take the home: its ports are free.
     release();

@@ -1,10 +1,11 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { dialEngine } from '../../src/client/client.ts';
-import { connect } from '../../src/client/connect.ts';
 import { startMirror } from '../../src/client/mirror.ts';
+import { build } from '../../src/model/build.ts';
 import { parseConfig } from '../../src/store/config-file.ts';
 import { engineFile, makeHome, type TestHome } from '../support/home.ts';
 import { until } from '../support/until.ts';
@@ -54,26 +55,23 @@ describe('the engine', () => {
     await client.call('add', { forwards: [local('web', 0)] });
     const { pid } = await client.call('status', {});
     client.close();
-    // The same sources as another build: a copy of dist with another build id.
-    const { cpSync, readdirSync, mkdtempSync, rmSync } = await import('node:fs');
-    const copy = mkdtempSync(path.join(path.dirname(engineFile), '..', '.build-'));
+    // The same engine under another build's name, as an upgrade would leave it running.
+    const dist = path.dirname(engineFile);
+    const copy = mkdtempSync(path.join(dist, '..', '.build-'));
     try {
-      cpSync(path.dirname(engineFile), copy, { recursive: true });
-      const { build } = JSON.parse(await buildOf());
-      for (const file of readdirSync(copy, { recursive: true, encoding: 'utf8' }).filter((name) =>
-        name.endsWith('.js'),
-      )) {
+      cpSync(dist, copy, { recursive: true });
+      for (const file of readdirSync(copy, { recursive: true, encoding: 'utf8' })) {
+        if (!file.endsWith('.js')) continue;
         const text = readFileSync(path.join(copy, file), 'utf8');
-        writeFileSync(path.join(copy, file), text.replaceAll(`"${build}"`, '"another00000"'));
+        writeFileSync(path.join(copy, file), text.replaceAll(`"${build}"`, '"another"'));
       }
       const first = await dialEngine(test_.home.socket);
       await first?.call('stop', {});
       await until('the first engine to be gone', async () => (await dialEngine(test_.home.socket)) === null);
-      (
-        await connect({ home: test_.home, start: true, engineFile: path.join(copy, 'engine.js') }).catch((error) => {
-          throw error;
-        })
-      ).close();
+      spawn(process.execPath, [path.join(copy, 'engine.js')], { env: test_.env, stdio: 'ignore' });
+      const other = await until('the other build to answer', () => dialEngine(test_.home.socket));
+      expect(await other.call('hello', { build })).toMatchObject({ build: 'another' });
+      other.close();
     } finally {
       rmSync(copy, { recursive: true, force: true });
     }
@@ -224,11 +222,3 @@ describe('the engine', () => {
     client.close();
   });
 });
-
-/** The build id of dist, as its engine tells it. */
-async function buildOf(): Promise<string> {
-  const client = await test_.connect();
-  const hello = await client.call('hello', { build: 'test' });
-  client.close();
-  return JSON.stringify(hello);
-}
