@@ -10,6 +10,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createSsh2Link } from '../../src/dataplane/carriers/ssh2/index.ts';
 import { connectTcp, interleave } from '../../src/dataplane/carriers/ssh2/tcp.ts';
 import type { LinkSpec, ResolvedOptions } from '../../src/model/host.ts';
+import { root } from '../support/global-setup.ts';
 import { linkSpec, sshdOptions, TestLink } from '../support/link.ts';
 import { freePort } from '../support/ports.ts';
 import { Sshd } from '../support/sshd.ts';
@@ -44,6 +45,12 @@ async function carries20Megabytes(test: TestLink, port: number): Promise<void> {
 test('the native crypto of ssh2 loads; without it everything works at a tenth of the speed', () => {
   const require = createRequire(import.meta.url);
   expect(typeof require('ssh2/lib/protocol/crypto/build/Release/sshcrypto.node').AESGCMCipher).toBe('function');
+});
+
+test("loads in plain Node, which sees fewer of a CommonJS package's names than a bundler does", () => {
+  const door = path.join(root, 'src/dataplane/carriers/ssh2/index.ts');
+  const script = `import(${JSON.stringify(door)}).then((m) => console.log(typeof m.createSsh2Link))`;
+  expect(execFileSync(process.execPath, ['-e', script], { encoding: 'utf8' })).toBe('function\n');
 });
 
 describe('addresses', () => {

@@ -1,6 +1,6 @@
 // The SSH agent, with a limit to how long it may think.
 import type { Duplex } from 'node:stream';
-import { OpenSSHAgent, type ParsedKey, utils } from 'ssh2';
+import ssh2, { type ParsedKey } from 'ssh2';
 import { SallyportError } from '../../../model/errors.ts';
 
 export const agentListMs = 5000;
@@ -10,7 +10,7 @@ const agentSignMs = 60_000;
 type AgentStreamCallback = (error: Error | undefined | null, stream: Duplex) => void;
 
 /** ssh2's agent client with its sockets in reach, so that a hung agent's can be closed. */
-class WatchedAgent extends OpenSSHAgent {
+class WatchedAgent extends ssh2.OpenSSHAgent {
   private readonly streams = new Set<Duplex>();
 
   override getStream(callback: AgentStreamCallback): void {
@@ -83,6 +83,6 @@ export class Agent {
 
 /** The public key of a blob, or null where ssh2 has no such type. */
 export function parsePublic(blob: Buffer): ParsedKey | null {
-  const key = utils.parseKey(blob);
+  const key = ssh2.utils.parseKey(blob);
   return key instanceof Error ? null : Array.isArray(key) ? (key[0] ?? null) : key;
 }

@@ -1,5 +1,5 @@
 // One try at a connection: transport, handshake, host key, log-in.
-import { Client } from 'ssh2';
+import ssh2 from 'ssh2';
 import { SallyportError } from '../../../model/errors.ts';
 import { blobType, type KnownHost } from '../../../ssh/known-hosts.ts';
 import { plainText } from '../../../ssh/plain-text.ts';
@@ -80,7 +80,7 @@ class Login {
   private readonly attempt: Attempt;
   private readonly transport: Transport;
   private readonly entries: readonly KnownHost[];
-  private readonly client = new Client();
+  private readonly client = new ssh2.Client();
   private phase: Phase = 'handshake';
   private failure: SallyportError | null = null;
   private connection: Ssh2Connection | null = null;

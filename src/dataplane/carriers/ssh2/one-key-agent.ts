@@ -1,10 +1,10 @@
-import { BaseAgent, type ParsedKey } from 'ssh2';
+import ssh2, { type ParsedKey } from 'ssh2';
 
 /**
  * Shows ssh2 one key and signs with it only once the server said it would take it: so an encrypted file is asked for
  * its passphrase only if that helps, and every key is offered once.
  */
-export class OneKeyAgent extends BaseAgent<ParsedKey> {
+export class OneKeyAgent extends ssh2.BaseAgent<ParsedKey> {
   private readonly key: ParsedKey;
   private readonly signWith: (data: Buffer, hash: string | undefined) => Promise<Buffer>;
 

@@ -1,5 +1,5 @@
 import { createPrivateKey } from 'node:crypto';
-import { type ParsedKey, utils } from 'ssh2';
+import ssh2, { type ParsedKey } from 'ssh2';
 
 /** PKCS #8 (RFC 5958), which ssh2 cannot read, as the older form of the same key. */
 function fromPkcs8(text: string, passphrase: string | undefined): string {
@@ -23,7 +23,7 @@ export function openPrivateKey(text: string, passphrase?: string): ParsedKey | E
       return text.includes('ENCRYPTED') ? null : (error as Error);
     }
   }
-  const parsed = utils.parseKey(source, opened);
+  const parsed = ssh2.utils.parseKey(source, opened);
   const key = Array.isArray(parsed) ? parsed[0] : parsed;
   if (key instanceof Error) {
     return /passphrase|decrypt|integrity|bad key|malformed/i.test(key.message) && passphrase !== undefined
