@@ -39,6 +39,9 @@ interface Run {
   stopped: PromiseWithResolvers<void>;
 }
 
+/** A thread that lived this long before it died is started again at once. */
+const calmMs = 60_000;
+
 export function createRuns(options: RunsOptions) {
   const { pool, meter } = options;
   const runs = new Map<string, Run>();
@@ -46,6 +49,8 @@ export function createRuns(options: RunsOptions) {
   const told = new Map<number, Map<string, string>>();
   /** Destinations the embedded carrier has no algorithm in common with. */
   const mismatched = new Set<string>();
+  let deaths = 0;
+  let lastDeathMs = 0;
   const hostKey = (forward: SshForward) => JSON.stringify([forward.host, forward.ssh ?? {}]);
 
   const probeMs = (forward: Runnable['forward']): number | null => {
@@ -166,17 +171,32 @@ export function createRuns(options: RunsOptions) {
       }
       return any;
     },
-    /** A thread died: everything it ran starts anew. The names whose counters it wrote. */
+    /** A thread died: everything it ran starts anew, later and later when that goes on. */
     workerDied(worker: number): void {
       told.delete(worker);
+      const now = Date.now();
+      deaths = now - lastDeathMs > calmMs ? 1 : deaths + 1;
+      lastDeathMs = now;
+      const delayMs = Math.min(30_000, 250 * 2 ** (deaths - 1));
       for (const run of [...runs.values()]) {
         if (run.worker !== worker) continue;
         meter.renewCell(run.request.forward.name);
         if (run.phase === 'stopping') {
           finish(run);
         } else {
-          runs.delete(run.request.id);
-          void launch(run.request);
+          const { request } = run;
+          const error: Failure = {
+            code: 'internal',
+            message: 'its data-plane thread ended',
+            hint: 'it starts anew; the log says why',
+          };
+          options.onListener(request.id, { is: 'retrying', error, nextTry: new Date(now + delayMs).toISOString() });
+          run.phase = 'planning';
+          run.worker = null;
+          setTimeout(() => {
+            if (runs.get(request.id) === run && run.phase === 'planning') void launch(request);
+            else if (run.phase === 'stopping') finish(run);
+          }, delayMs).unref();
         }
       }
     },
