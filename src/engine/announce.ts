@@ -41,7 +41,7 @@ export function announce(before: Snapshot, after: Snapshot): Announcement[] {
     if (old === entry && sameLink) continue;
     const view = viewForward(entry, after.links);
     const was = old === undefined ? null : viewForward(old, before.links);
-    if (was === null && view.state === 'off') continue;
+    if (view.state === 'starting' || (was === null && view.state === 'off')) continue;
     if (was?.state === view.state && was.error?.code === view.error?.code && was.error?.message === view.error?.message)
       continue;
     news.push({

@@ -17,7 +17,7 @@ import { type Handlers, serve } from './server.ts';
 import { claimSocket } from './socket.ts';
 import { readTotals, writeTotals } from './totals.ts';
 
-const totalsEveryMs = 60_000;
+const totalsEveryMs = 10_000;
 
 async function main(): Promise<void> {
   // Whatever is made from here on, sockets and files, is the user's alone.

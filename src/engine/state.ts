@@ -134,10 +134,17 @@ function pruneLinks(state: Snapshot): Snapshot {
   return { ...state, links: Object.fromEntries(Object.entries(state.links).filter(([id]) => used.has(id))) };
 }
 
+/** A try after a loss stays part of it: what runs over the link is not starting but still retrying. */
+function followingOn(before: LinkStatus, status: LinkStatus): LinkStatus {
+  if (status.is !== 'connecting') return status;
+  const after = before.is === 'retrying' ? before.error : before.is === 'connecting' ? before.after : undefined;
+  return after === undefined ? status : { ...status, after };
+}
+
 function withLinkStatus(state: Snapshot, at: string, id: string, status: LinkStatus): Snapshot {
   const link = state.links[id];
   if (link === undefined) return state;
-  const links = { ...state.links, [id]: { ...link, status } };
+  const links = { ...state.links, [id]: { ...link, status: followingOn(link.status, status) } };
   const failure: Failure | null = 'error' in status ? status.error : null;
   if (failure === null) return { ...state, links };
   const forwards = { ...state.forwards };

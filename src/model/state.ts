@@ -13,7 +13,8 @@ export type ListenerStatus =
 /** How a link (an SSH connection) does. */
 export type LinkStatus =
   | { readonly is: 'idle' }
-  | { readonly is: 'connecting' }
+  /** `after`: why the connection before this one ended, while it has not been up again. */
+  | { readonly is: 'connecting'; readonly after?: Failure }
   | {
       readonly is: 'up';
       readonly since: string;
@@ -63,6 +64,7 @@ export function deriveState(
   if (link?.is === 'failed') return { ...plain('failed'), error: link.error };
   if (link?.is === 'waiting') return { ...plain('waiting'), error: link.error };
   if (link?.is === 'retrying') return { ...plain('retrying'), error: link.error, nextTry: link.nextTry };
+  if (link?.is === 'connecting' && link.after !== undefined) return { ...plain('retrying'), error: link.after };
   if (listener.is === 'retrying') return { ...plain('retrying'), error: listener.error, nextTry: listener.nextTry };
   if (listener.is !== 'open' || (link !== null && link.is !== 'up')) return plain('starting');
   const since = link?.is === 'up' && link.since > listener.since ? link.since : listener.since;
