@@ -1,0 +1,39 @@
+// PATTERNS of ssh_config(5): `*` any run, `?` one character, `!` in front negates.
+
+function matches(pattern: string, text: string): boolean {
+  let p = 0;
+  let t = 0;
+  let star = -1;
+  let mark = 0;
+  while (t < text.length) {
+    if (pattern[p] === '*') {
+      star = p++;
+      mark = t;
+    } else if (p < pattern.length && (pattern[p] === '?' || pattern[p] === text[t])) {
+      p++;
+      t++;
+    } else if (star >= 0) {
+      p = star + 1;
+      t = ++mark;
+    } else return false;
+  }
+  while (pattern[p] === '*') p++;
+  return p === pattern.length;
+}
+
+/** Whether any pattern matches and no negated one does. */
+export function matchesPatterns(patterns: readonly string[], text: string): boolean {
+  let found = false;
+  for (const pattern of patterns) {
+    const negated = pattern.startsWith('!');
+    if (!matches(negated ? pattern.slice(1) : pattern, text)) continue;
+    if (negated) return false;
+    found = true;
+  }
+  return found;
+}
+
+/** A comma-separated list against a host name, which knows no case. */
+export function matchesHostList(list: string, host: string): boolean {
+  return matchesPatterns(list.toLowerCase().split(','), host.toLowerCase());
+}
