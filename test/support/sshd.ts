@@ -125,7 +125,7 @@ export class Sshd {
   /** Kills the server and every session of it, without a word to the clients. */
   async kill(): Promise<void> {
     const child = this.child;
-    if (child === null || child.exitCode !== null) return;
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
     for (const pid of descendants(child.pid as number)) {
       try {
         process.kill(pid, 'SIGKILL');
