@@ -6,7 +6,7 @@ import { SallyportError } from '../model/errors.ts';
 import type { ResolvedOptions } from '../model/host.ts';
 import { type ConfigLine, cannotExpress, readConfigLine } from './config-lines.ts';
 import { indifferentOptions, optionAliases, optionKinds } from './option-table.ts';
-import { matchesHostList, matchesPatterns } from './patterns.ts';
+import { matchesPatterns } from './patterns.ts';
 import { type HostRequest, sshArgs } from './request.ts';
 
 const systemConfig = '/etc/ssh/ssh_config';
@@ -179,7 +179,9 @@ class Reading {
         throw cannotExpress(line.name, line.where, `"${criterion}" needs ssh itself`);
       }
       const hosts = criterion === 'host' || criterion === 'originalhost';
-      const found = hosts ? matchesHostList(value, subject) : matchesPatterns(value.split(','), subject);
+      const found = hosts
+        ? matchesPatterns(value.toLowerCase().split(','), subject.toLowerCase())
+        : matchesPatterns(value.split(','), subject);
       if (found === negated) result = false;
     }
     return result;

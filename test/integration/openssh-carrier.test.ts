@@ -20,7 +20,15 @@ import type { Origin } from '../../src/dataplane/carriers/carrier.ts';
 import { createOpensshLink } from '../../src/dataplane/carriers/openssh/link.ts';
 import { sweepRuntimeDirs } from '../../src/dataplane/carriers/openssh/runtime-dir.ts';
 import { planLinks } from '../../src/ssh/plan.ts';
-import { digestServer, type LinkUnderTest, linkUnderTest, origin, readAll, sha256, soon } from '../support/link-under-test.ts';
+import {
+  digestServer,
+  type LinkUnderTest,
+  linkUnderTest,
+  origin,
+  readAll,
+  sha256,
+  soon,
+} from '../support/link-under-test.ts';
 import { freePort } from '../support/ports.ts';
 import { Sshd, type SshdOptions } from '../support/sshd.ts';
 import { findTool, missing } from '../support/tools.ts';
