@@ -149,6 +149,41 @@ describe.skipIf(missing('ssh', 'sshd'))('the openssh carrier', () => {
     for (const server of servers) server.close();
   });
 
+  test('more flows at once than the kernel queues', async () => {
+    await start();
+    const under = await linkTo();
+    under.link.hold();
+    const server = await echoServer('here');
+    const dial = async () => {
+      const stream = await under.link.dial({ host: '127.0.0.1', port: server.port }, origin, soon());
+      const text = (await readAll(stream)).toString();
+      stream.end();
+      return text;
+    };
+    const texts = await Promise.all(Array.from({ length: 400 }, dial));
+    expect(texts.filter((text) => text === 'here')).toHaveLength(400);
+    server.close();
+  });
+
+  test('more targets than listeners are kept', async () => {
+    await start();
+    const under = await linkTo();
+    under.link.hold();
+    const server = await echoServer('here');
+    await under.reached('up');
+    const [dir] = dirs();
+    const listeners = () => readdirSync(path.join(runtime, dir ?? '')).filter((name) => name.startsWith('l'));
+    for (let port = 1; port <= 140; port += 20) {
+      const ports = Array.from({ length: 20 }, (_, i) => port + i);
+      const dials = ports.map((each) => under.link.dial({ host: '127.0.0.9', port: each }, origin, soon()));
+      for (const dialled of await Promise.allSettled(dials)) expect(dialled.status).toBe('rejected');
+    }
+    await until('old listeners to go', () => listeners().length <= 128);
+    const stream = await under.link.dial({ host: '127.0.0.1', port: server.port }, origin, soon());
+    expect((await readAll(stream)).toString()).toBe('here');
+    server.close();
+  });
+
   test('targets that cannot be reached say so', async () => {
     await start({ config: ['PermitOpen 127.0.0.1:1 127.0.0.1:2'] });
     const under = await linkTo();
@@ -256,6 +291,24 @@ describe.skipIf(missing('ssh', 'sshd'))('the openssh carrier', () => {
     quiet.close();
   });
 
+  test('a port the server still holds for our lost connection is waited for', async () => {
+    await start();
+    const under = await linkTo();
+    under.link.hold();
+    const port = await freePort();
+    await under.link.listen({ address: '127.0.0.1', port }, () => {}, soon());
+    const sessions = sshd.sessions();
+    for (const pid of sessions) process.kill(pid, 'SIGSTOP');
+    for (const pid of masters()) process.kill(pid, 'SIGKILL');
+    await under.reached('retrying');
+    under.link.retry();
+    await under.reached('up');
+    const again = () => under.link.listen({ address: '127.0.0.1', port }, () => {}, soon());
+    await expect(again()).rejects.toMatchObject({ code: 'remote_port_reclaim' });
+    for (const pid of sessions) process.kill(pid, 'SIGCONT');
+    await until('the port', () => again().then(() => true));
+  });
+
   test('a killed server is retried until it is back', async () => {
     await start();
     const under = await linkTo();
@@ -281,6 +334,32 @@ describe.skipIf(missing('ssh', 'sshd'))('the openssh carrier', () => {
     under.link.hold();
     await under.reached('up');
     await carries(under);
+  });
+
+  test('a host certificate', async () => {
+    await start();
+    const ca = path.join(sshd.dir, 'ca');
+    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', ca]);
+    execFileSync('ssh-keygen', ['-q', '-s', ca, '-h', '-I', 'host', '-n', '127.0.0.1', `${sshd.hostKey}.pub`]);
+    const authority = readFileSync(`${ca}.pub`, 'utf8');
+    writeFileSync(sshd.knownHosts, `@cert-authority [127.0.0.1]:${sshd.port} ${authority}`);
+    await sshd.kill();
+    appendFileSync(path.join(sshd.dir, 'sshd_config'), `HostCertificate ${sshd.hostKey}-cert.pub\n`);
+    await sshd.run();
+    const under = await linkTo([]);
+    under.link.hold();
+    await under.reached('up');
+  });
+
+  test('a server that takes the connection and says nothing', async () => {
+    await start();
+    const silent = net.createServer(() => {});
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const { port } = silent.address() as net.AddressInfo;
+    const under = await linkTo(['carrier=openssh', `Port=${port}`, 'ConnectTimeout=1']);
+    under.link.hold();
+    expect(await under.reached('retrying')).toMatchObject({ error: { code: 'host_timeout' } });
+    silent.close();
   });
 
   test('a key exchange and a cipher the embedded client lacks, or likes least', async () => {

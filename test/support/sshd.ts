@@ -122,6 +122,11 @@ export class Sshd {
     });
   }
 
+  /** Processes of the sessions it has. */
+  sessions(): number[] {
+    return this.child?.pid === undefined ? [] : descendants(this.child.pid);
+  }
+
   /** Kills the server and every session of it, without a word to the clients. */
   async kill(): Promise<void> {
     const child = this.child;

@@ -1,4 +1,5 @@
 // Flows to the far end: one listener of ssh's for each target, one connection to it for each flow.
+import { rm } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import { formatEndpoint, type Target } from '../../../model/endpoint.ts';
@@ -56,6 +57,7 @@ export class Dialler {
     signal.throwIfAborted();
     const listener = this.listenerFor(target);
     listener.dialling++;
+    this.evict();
     try {
       await unlessAborted(listener.ready, signal);
       for (;;) {
@@ -115,7 +117,6 @@ export class Dialler {
     ready.catch(() => {});
     const listener = { key, spec, socketPath, ready, queue: [], dialling: 0 };
     this.listeners.set(key, listener);
-    this.evict();
     return listener;
   }
 
@@ -124,7 +125,8 @@ export class Dialler {
       if (this.listeners.size <= maxListeners) return;
       if (listener.dialling > 0 || listener.queue.length > 0) continue;
       this.listeners.delete(listener.key);
-      void this.options.control('cancel', '-L', listener.spec);
+      // ssh leaves the socket's name behind.
+      void this.options.control('cancel', '-L', listener.spec).then(() => rm(listener.socketPath, { force: true }));
     }
   }
 

@@ -127,8 +127,10 @@ class OpensshLink implements ManagedLink {
       await rm(dir, { recursive: true, force: true });
     };
     try {
-      askpass = await AskpassServer.start(questionsPath, (request, gone) =>
-        this.questions.reply(request, attempt, gone),
+      // Once connected ssh has nothing left to ask that a forward needs (UpdateHostKeys may want to).
+      let connected = false;
+      askpass = await AskpassServer.start(questionsPath, async (request, gone) =>
+        connected ? null : this.questions.reply(request, attempt, gone),
       );
       master = new Master({
         ssh,
@@ -138,6 +140,7 @@ class OpensshLink implements ManagedLink {
         asking: () => this.asker.asking,
       });
       const peer = await master.ready(attempt.signal);
+      connected = true;
       return this.connected(master, peer, { ssh, dir, controlPath, clear });
     } catch (error) {
       await this.leave(clear());
