@@ -13,7 +13,12 @@ const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'ut
 rmSync(path.join(root, 'dist'), { recursive: true, force: true });
 await esbuild.build({
   absWorkingDir: root,
-  entryPoints: { cli: 'src/cli/main.ts', engine: 'src/engine/main.ts', worker: 'src/dataplane/main.ts' },
+  entryPoints: {
+    cli: 'src/cli/main.ts',
+    engine: 'src/engine/main.ts',
+    worker: 'src/dataplane/main.ts',
+    askpass: 'src/dataplane/carriers/openssh/askpass-main.ts',
+  },
   outdir: 'dist',
   bundle: true,
   splitting: true,

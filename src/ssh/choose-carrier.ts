@@ -56,6 +56,7 @@ function opensshNeed(options: ResolvedOptions, facts: CarrierFacts): string | nu
   if (value('pkcs11provider')) return `PKCS11Provider ${value('pkcs11provider')}`;
   if (value('proxyusefdpass') === 'yes' && value('proxycommand')) return 'ProxyUseFdpass hands over a socket';
   if (value('bindinterface')) return `BindInterface ${value('bindinterface')}`;
+  if (value('revokedhostkeys')) return `RevokedHostKeys ${value('revokedhostkeys')}`;
   if (value('knownhostscommand')) return 'KnownHostsCommand tells the host keys';
   const methods = value('preferredauthentications')?.split(',') ?? [];
   if (methods.length > 0 && methods.every((method) => method.startsWith('gssapi'))) return 'GSSAPI authentication only';

@@ -110,6 +110,7 @@ export const optionKinds: Readonly<Record<string, OptionKind>> = {
   connecttimeout: { print: one((text) => (text === 'none' ? 'none' : seconds(text))), initial: 'none' },
   dynamicforward: forward('dynamic'),
   exitonforwardfailure: flag('no'),
+  gatewayports: flag('no'),
   globalknownhostsfile: files('/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2'),
   gssapiauthentication: flag('no'),
   hashknownhosts: flag('no'),
@@ -191,8 +192,8 @@ export const optionAliases: Readonly<Record<string, string>> = {
 /** What changes nothing about a forward; read over, as the options of a shell session are. */
 export const indifferentOptions: ReadonlySet<string> = new Set(
   `addkeystoagent controlmaster controlpath controlpersist enableescapecommandline escapechar fingerprinthash
-   forkafterauthentication forwardagent forwardx11 forwardx11timeout forwardx11trusted gatewayports
-   gssapidelegatecredentials gssapikeyexchange ipqos localcommand logverbose nohostauthenticationforlocalhost
+   forkafterauthentication forwardagent forwardx11 forwardx11timeout forwardx11trusted
+   gssapidelegatecredentials gssapikeyexchange ipqos localcommand logverbose
    permitlocalcommand permitremoteopen rekeylimit remotecommand requesttty securitykeyprovider sendenv sessiontype setenv
    stdinnull streamlocalbindmask syslogfacility tunnel tunneldevice visualhostkey xauthlocation ignoreunknown
    obscurekeystroketiming channeltimeout`.split(/\s+/),

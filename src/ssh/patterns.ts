@@ -32,8 +32,3 @@ export function matchesPatterns(patterns: readonly string[], text: string): bool
   }
   return found;
 }
-
-/** A comma-separated list against a host name, which knows no case. */
-export function matchesHostList(list: string, host: string): boolean {
-  return matchesPatterns(list.toLowerCase().split(','), host.toLowerCase());
-}

@@ -1,16 +1,16 @@
 // ssh_config(5) where there is no ssh to ask: what the ssh-config library can express, the rest refused by name.
-import { globSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { SallyportError } from '../model/errors.ts';
 import type { ResolvedOptions } from '../model/host.ts';
 import { type ConfigLine, cannotExpress, readConfigLine } from './config-lines.ts';
+import { includedFiles, maxIncludes } from './include.ts';
 import { indifferentOptions, optionAliases, optionKinds } from './option-table.ts';
-import { matchesHostList, matchesPatterns } from './patterns.ts';
+import { matchesPatterns } from './patterns.ts';
 import { type HostRequest, sshArgs } from './request.ts';
 
 const systemConfig = '/etc/ssh/ssh_config';
-const maxIncludes = 16;
 
 /**
  * Resolves a host by reading the configuration files.
@@ -144,8 +144,7 @@ class Reading {
     if (line.doubt !== null) throw cannotExpress(line.name, line.where, line.doubt);
     for (const pattern of line.words) {
       if (/%|\$\{|^~[^/]/.test(pattern)) throw cannotExpress(line.name, line.where, 'tokens need ssh itself');
-      const home = pattern.startsWith('~/') ? path.join(this.home, pattern.slice(2)) : pattern;
-      const found = globSync(path.resolve(relativeTo, home)).sort();
+      const found = includedFiles(pattern, relativeTo, this.home);
       for (const file of found) this.file(file, relativeTo, false, active, depth + 1);
     }
   }
@@ -179,7 +178,9 @@ class Reading {
         throw cannotExpress(line.name, line.where, `"${criterion}" needs ssh itself`);
       }
       const hosts = criterion === 'host' || criterion === 'originalhost';
-      const found = hosts ? matchesHostList(value, subject) : matchesPatterns(value.split(','), subject);
+      const found = hosts
+        ? matchesPatterns(value.toLowerCase().split(','), subject.toLowerCase())
+        : matchesPatterns(value.split(','), subject);
       if (found === negated) result = false;
     }
     return result;

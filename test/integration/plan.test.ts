@@ -18,7 +18,7 @@ beforeAll(() => {
   execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', `${dir}/key`]);
   execFileSync('ssh-keygen', ['-q', '-s', `${dir}/ca`, '-I', 'test', '-n', 'root', `${dir}/key.pub`]);
   writeFileSync(`${dir}/fido.pub`, 'sk-ssh-ed25519@openssh.com AAAA test\n');
-  writeFileSync(`${dir}/known`, '@cert-authority *.trusted.example ssh-ed25519 AAAA\n');
+  writeFileSync(`${dir}/known`, '@cert-authority *.trusted.example ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA==\n');
   writeFileSync(
     configFile,
     `

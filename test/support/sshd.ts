@@ -122,10 +122,15 @@ export class Sshd {
     });
   }
 
+  /** Processes of the sessions it has. */
+  sessions(): number[] {
+    return this.child?.pid === undefined ? [] : descendants(this.child.pid);
+  }
+
   /** Kills the server and every session of it, without a word to the clients. */
   async kill(): Promise<void> {
     const child = this.child;
-    if (child === null || child.exitCode !== null) return;
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
     for (const pid of descendants(child.pid as number)) {
       try {
         process.kill(pid, 'SIGKILL');
