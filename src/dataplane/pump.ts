@@ -1,6 +1,7 @@
 import net from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TokenBucket } from './rate.ts';
+import { IntakeSocket } from './sockets/intake.ts';
 
 /** Where a pump writes what it moved. */
 export interface Meter {
@@ -86,17 +87,35 @@ function carry(from: Duplex, to: Duplex, count: (bytes: number) => void, bucket:
     held &= ~why;
     if (held === 0 && !from.destroyed) from.resume();
   };
-  from.on('data', (chunk: Buffer) => {
+  const passed = (chunk: Buffer) => {
     count(chunk.length);
-    if (!to.write(chunk)) hold(waitsForDrain);
     const waitMs = bucket === null ? 0 : bucket.spend(chunk.length);
     if (waitMs === 0) return;
     hold(waitsForRate);
     clearTimeout(timer);
     timer = setTimeout(free, waitMs, waitsForRate);
-  });
+  };
   if (bucket !== null) from.once('close', () => clearTimeout(timer));
-  to.on('drain', () => free(waitsForDrain));
+  if (from instanceof IntakeSocket) {
+    // Its buffer is read into again at once, which is right as soon as the kernel has taken the chunk: mostly in the very
+    // write. Only a socket tells that; a channel may keep the chunk for longer, and gets a copy.
+    const keeps = !(to instanceof net.Socket);
+    const written = () => {
+      if (to.writableLength === 0) free(waitsForDrain);
+    };
+    from.sink = (chunk) => {
+      to.write(keeps ? Buffer.from(chunk) : chunk, written);
+      if (to.writableLength > 0) hold(waitsForDrain);
+      passed(chunk);
+      return held === 0;
+    };
+  } else {
+    from.on('data', (chunk: Buffer) => {
+      if (!to.write(chunk)) hold(waitsForDrain);
+      passed(chunk);
+    });
+    to.on('drain', () => free(waitsForDrain));
+  }
   // One that said all it had before it got here has ended already, and will not say so again.
   if (from.readableEnded) to.end();
   else from.on('end', () => to.end());

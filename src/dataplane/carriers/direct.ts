@@ -9,29 +9,24 @@ import type { Carrier } from './carrier.ts';
 /** The half of a carrier that opens streams. */
 export type Dialer = Pick<Carrier, 'dial'>;
 
-export const connectTimeoutMs = 10_000;
+const connectTimeoutMs = 10_000;
+const socketOptions = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 } as const;
 
 /**
  * Connects from this machine; a name is resolved here, and its addresses raced (RFC 8305). The socket is given back
  * paused and half-open.
+ * @param makeSocket for a special kind of socket
  * @throws SallyportError `target_refused`, `target_unreachable`, `target_timeout`, `fd_limit`; the signal's reason
  */
-export function dialDirect(target: Target, signal: AbortSignal, timeoutMs = connectTimeoutMs): Promise<net.Socket> {
+export function dialDirect(
+  target: Target,
+  signal: AbortSignal,
+  makeSocket: (options: net.SocketConstructorOpts) => net.Socket = (options) => new net.Socket(options),
+): Promise<net.Socket> {
+  const timeoutMs = connectTimeoutMs;
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason);
-    const socket = net.connect(
-      'socket' in target
-        ? { path: target.socket, allowHalfOpen: true }
-        : {
-            host: target.host,
-            port: target.port,
-            allowHalfOpen: true,
-            noDelay: true,
-            keepAlive: true,
-            keepAliveInitialDelay: 60_000,
-            autoSelectFamily: true,
-          },
-    );
+    const socket = makeSocket(socketOptions);
     socket.pause();
     const fail = (error: unknown) => {
       settle();
@@ -59,6 +54,7 @@ export function dialDirect(target: Target, signal: AbortSignal, timeoutMs = conn
     };
     socket.on('error', onError).on('connect', onConnect);
     signal.addEventListener('abort', onAbort);
+    socket.connect('socket' in target ? { path: target.socket } : { ...target, autoSelectFamily: true });
   });
 }
 

@@ -4,6 +4,7 @@ import { formatEndpoint } from '../../model/endpoint.ts';
 import { dialDirect } from '../carriers/direct.ts';
 import { proxyHeader } from '../proxy-protocol.ts';
 import { plainAddress } from '../sockets/address.ts';
+import { IntakeSocket, takeOver } from '../sockets/intake.ts';
 import { listenTcp } from '../sockets/tcp-listener.ts';
 import type { ForwardContext } from './context.ts';
 import { mappingPorts, relayAddress, shownPorts } from './mapping-ports.ts';
@@ -40,14 +41,15 @@ function connect(socket: net.Socket, port: number, mapping: Mapping, context: Fo
   const flow = gate.admitSocket(socket, formatEndpoint(target), descriptorsPerFlow);
   if (flow === null) return;
   const destination = { proto: 'tcp', ...target, link: null } as const;
+  const header = mapping.proxyProtocol === true ? headerFor(socket) : null;
   const unresolved = triggers.began(flow, destination);
-  void serve(socket, flow, {
+  void serve(takeOver(socket), flow, {
     notes,
     limits: gate.limits,
-    dial: (signal) => dialDirect(target, signal),
+    dial: (signal) => dialDirect(target, signal, (options) => new IntakeSocket(options)),
     connected: (stream) => {
       if (unresolved) triggers.began(flow, { ...destination, host: (stream as net.Socket).remoteAddress ?? '' });
-      if (mapping.proxyProtocol === true) stream.write(headerFor(socket));
+      if (header !== null) stream.write(header);
     },
   });
 }
