@@ -117,12 +117,28 @@ describe.skipIf(unable)(`router leases${unable ? ` (${unable})` : ''}`, () => {
       const client = await start({ ...options, watchSeconds: 1 }, daemon);
       await client.sync(rule('web', 18080, 8080));
       await client.reaches('web', 'open');
+      // A restart shows in the router's count of seconds, once that has gone beyond the slack clocks are given.
+      await until('the router to have been up for some seconds', () => Date.now() - router.startedMs > 5000);
       await router.kill();
       await router.run();
       await until('the lease to be back', () => router.mapped().includes('tcp/18080'), { timeoutMs: 25_000 });
       await client.reaches('web', 'open');
       expect(await ask(net, 'wan', 'tcp', wanAddress, 18080)).toBe('lan hello');
     });
+  });
+
+  test.each(['pcp', 'nat-pmp'] as const)('a router that announces its restart over %s is heard', async (protocol) => {
+    const client = await start({ protocols: [protocol], watchSeconds: 3600 }, {});
+    await client.sync(rule('web', 18080, 8080));
+    await client.reaches('web', 'open');
+    await until('the router to have been up for some seconds', () => Date.now() - router.startedMs > 5000);
+    // A second lease has the count of seconds seen again.
+    await client.sync(rule('web', 18080, 8080), rule('more', 18090, 8081));
+    await client.reaches('more', 'open');
+    await router.kill();
+    await router.run();
+    await until('both leases to be back', () => router.mapped().length === 2, { timeoutMs: 25_000 });
+    expect(client.noted('router_restarted')).toBeGreaterThan(0);
   });
 
   test('PCP is taken before all others; the range is one mapping, shifted', async () => {

@@ -40,6 +40,7 @@ export class Miniupnpd {
   private readonly net: Topology;
   private readonly dir: string;
   private child: ChildProcess | null = null;
+  startedMs = 0;
   /** What the daemon logged. */
   log = '';
 
@@ -89,6 +90,7 @@ export class Miniupnpd {
       });
     }
     this.child = child;
+    this.startedMs = Date.now();
     await until('miniupnpd to listen', () => {
       if (child.exitCode !== null) throw new Error(`miniupnpd ended: ${this.log}`);
       const sockets = this.net.must('gateway', ['ss', '-lntuH']);

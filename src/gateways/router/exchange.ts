@@ -45,7 +45,13 @@ export async function exchange<T>(options: Exchange<T>): Promise<{ answer: T; cl
         reject(new SallyportError('gateway_missing', `router ${server} ${why}`, '', { cause }));
       onAbort = () => reject(signal.reason);
       signal.addEventListener('abort', onAbort, { once: true });
-      socket.on('error', (cause) => missing(`cannot be asked: ${cause.message}`, cause));
+      socket.on('error', (cause: NodeJS.ErrnoException) => {
+        if (cause.code !== 'EADDRNOTAVAIL') return missing(`cannot be asked: ${cause.message}`, cause);
+        // That says nothing about the router.
+        reject(
+          new SallyportError('gateway_failed', `${options.from} is no longer this machine's address`, '', { cause }),
+        );
+      });
       connect(socket, options, () => {
         const client = socket.address().address;
         const request = options.request(client);

@@ -126,9 +126,15 @@ export class LeaseBook {
     lease.renewAtMs = now + renewAfterMs(grant.lifetimeSeconds || 7200);
   }
 
-  /** Whether the router may still have it. */
-  alive(lease: Lease): boolean {
-    return lease.expires === null || Date.parse(lease.expires) > this.now();
+  /** Puts a lease back that `prepare` has replaced. */
+  restore(lease: Lease): void {
+    lease.held = false;
+    this.leases.set(lease.key, lease);
+  }
+
+  /** Whether the router may still have it, or had it until a moment ago. */
+  alive(lease: Lease, slackMs = 0): boolean {
+    return lease.expires === null || Date.parse(lease.expires) + slackMs > this.now();
   }
 
   /** Writes what has changed; calls at the same time share one write. Throws SallyportError `gateway_failed`. */

@@ -26,6 +26,8 @@ const removalWaitMs = 30_000;
 /** So long one removal may take; shorter where someone waits for the engine to stop. */
 const requestMs = 20_000;
 const clearMs = 6000;
+/** Routers take some time to see that a lease is over. */
+const formerSlackMs = 10_000;
 /** RFC 6887 section 11.2.1: renewals are not closer together than this. */
 const renewalWaitMs = 4000;
 
@@ -277,8 +279,11 @@ export class LeaseKeeper {
           throw stillBound(lease, port);
         }
         book.delete(lease.key);
+        if (former !== undefined && former !== lease && book.alive(former, formerSlackMs)) {
+          book.restore(former);
+          throw formerHolds(former, port);
+        }
         await book.save();
-        if (former !== undefined && former !== lease && book.alive(former)) throw formerHolds(former, port);
       }
       throw error;
     }

@@ -3,10 +3,8 @@ import type { Transport } from '../../model/ports.ts';
 import type { RouterMapping, RouterReport } from '../../model/reports.ts';
 import { isPublic } from './address.ts';
 import { findProtocols, findWay, type Way } from './discovery.ts';
-import type { IgdDevice } from './igd/device.ts';
 import { deleteEntry, hasEntry, listEntries } from './igd/mappings.ts';
 import type { Lease } from './lease-book.ts';
-import { within } from './link.ts';
 import type { Listed, ProtocolName } from './protocol.ts';
 
 export interface ReportOptions {
@@ -16,8 +14,6 @@ export interface ReportOptions {
   readonly leases: readonly Lease[];
   readonly now: () => number;
 }
-
-const listMs = 20_000;
 
 /** Looks at the router in every protocol. What it cannot find out is null, or missing from the list. */
 export async function reportRouter(options: ReportOptions, signal: AbortSignal): Promise<RouterReport> {
@@ -35,7 +31,7 @@ export async function reportRouter(options: ReportOptions, signal: AbortSignal):
   );
   const granted = options.leases.find(({ held, externalAddress }) => held && externalAddress !== null);
   const externalAddress = granted?.externalAddress ?? pulses.find((address) => address !== null) ?? null;
-  const listed = await listOf(device, signal);
+  const listed = device?.wan ? await listEntries(device.wan, signal) : [];
   return {
     gateway: way.gateway,
     protocols: [...new Set(found.protocols.map(({ name }) => name))],
@@ -49,12 +45,6 @@ export async function reportRouter(options: ReportOptions, signal: AbortSignal):
 function unknown(error: unknown): null {
   if (error instanceof SallyportError) return null;
   throw error;
-}
-
-async function listOf(device: IgdDevice | null, signal: AbortSignal): Promise<readonly Listed[]> {
-  const wan = device?.wan;
-  if (!wan) return [];
-  return (await within(listMs, signal, (limited) => listEntries(wan, limited)).catch(unknown)) ?? [];
 }
 
 /** What the router lists, and what of ours it does not: only UPnP can list. */

@@ -9,6 +9,7 @@ import { type SoapAnswer, upnpErrors } from './soap.ts';
 
 /** Longer lists are a router gone wrong, or a hostile one. */
 const maxListed = 1024;
+const maxListingMs = 15_000;
 /** IGD 2 knows no longer lease than a week. */
 const maxLeaseSeconds = 604_800;
 
@@ -147,13 +148,18 @@ export async function deleteEntry(
     : new SallyportError('gateway_failed', what);
 }
 
-/** Every mapping the router has, as far as it tells and up to a bound. */
+/** Every mapping the router has, as far as it tells, up to a number and a time. */
 export async function listEntries(service: IgdService, signal: AbortSignal): Promise<readonly Listed[]> {
   const listed: Listed[] = [];
-  for (let index = 0; index < maxListed; index++) {
-    const answer = await callAction(service, 'GetGenericPortMappingEntry', { NewPortMappingIndex: index }, signal);
-    // 713 ends the list; routers also use other errors for it.
-    if (!answer.ok) break;
+  const end = performance.now() + maxListingMs;
+  for (let index = 0; index < maxListed && performance.now() < end; index++) {
+    const asked = callAction(service, 'GetGenericPortMappingEntry', { NewPortMappingIndex: index }, signal);
+    const answer = await asked.catch((error: unknown) => {
+      if (error instanceof SallyportError) return null;
+      throw error;
+    });
+    // 713 ends the list; routers also use other errors for it, or hang up.
+    if (answer === null || !answer.ok) break;
     const proto = answer.values.get('NewProtocol')?.toLowerCase();
     const external = port16(answer.values.get('NewExternalPort'));
     const entry = readEntry(answer.values);
