@@ -1,19 +1,23 @@
 import { createHash } from 'node:crypto';
 import { type Failure, type SallyportError, toFailure } from '../../model/errors.ts';
+import { formatPortRange, type Transport } from '../../model/ports.ts';
 import type { ListenerStatus } from '../../model/state.ts';
 import type { Gateway, GatewayCounters, GatewayReports, GatewayRule } from '../gateway.ts';
 import { buildRuleset } from './build.ts';
 import { checkRules } from './check-rules.ts';
+import { checkTriggers } from './check-triggers.ts';
 import { createKernel, type Kernel } from './command.ts';
 import { payloadBytes } from './conntrack.ts';
 import { FlowTable } from './flow-table.ts';
 import { forwardObstacle } from './forward-chains.ts';
+import { counterKinds, type KernelTrigger, type PlacedTrigger, triggerId } from './kernel-triggers.ts';
 import { type MachineLinks, machineLinks } from './links.ts';
 import { ruleId } from './mappings.ts';
 import { fullText } from './ruleset.ts';
 import { shownAt } from './shown.ts';
-import { TableKeeper } from './table-keeper.ts';
-import { familyOf } from './values.ts';
+import { type Made, TableKeeper } from './table-keeper.ts';
+import { type TriggerReports, TriggerWatch } from './trigger-watch.ts';
+import { type Family, familyOf } from './values.ts';
 
 export interface NftablesOptions {
   /** Tells engines on one machine apart; part of the table's name. */
@@ -25,19 +29,33 @@ export interface NftablesOptions {
   readonly prefix?: readonly string[];
   /** How often a foreign flush is looked for. */
   readonly watchMs?: number;
+  readonly triggerReports?: TriggerReports;
 }
 
 export interface NftablesGateway extends Gateway {
   readonly name: 'nftables';
+  /** Mappings and triggers in one transaction. Without `triggers` those known stay; an engine's first call names them. */
+  sync(rules: readonly GatewayRule[], triggers?: readonly KernelTrigger[]): Promise<void>;
+  /** Opens a trigger for a host as if it had called out, for so long. */
+  openTrigger(name: string, host: string, forMs: number): Promise<void>;
+  closeTrigger(name: string): Promise<void>;
   /** Why mappings cannot be made here; null where they can. */
   available(): Promise<Failure | null>;
   /** The table as it would be loaded for these rules; refused ones are left out. */
-  preview(rules: readonly GatewayRule[]): string;
+  preview(rules: readonly GatewayRule[], triggers?: readonly KernelTrigger[]): string;
   /** Takes away the tables of every engine on this machine. */
   uninstall(): Promise<void>;
 }
 
 const ours = /^sallyport_[A-Za-z0-9_]+$/;
+
+const silent: TriggerReports = { state: () => {}, event: () => {}, refreshed: () => {} };
+
+interface CounterKind {
+  readonly family: Family;
+  readonly proto: Transport;
+  readonly suffix: string;
+}
 
 /** Table name of an instance; a name nft cannot spell is hashed. */
 export function tableName(instance: string): string {
@@ -48,6 +66,7 @@ export function tableName(instance: string): string {
 /** Everything that stands, or should. */
 interface Standing {
   readonly rules: readonly GatewayRule[];
+  readonly triggers: readonly PlacedTrigger[];
   readonly links: MachineLinks;
 }
 
@@ -59,45 +78,59 @@ export function createNftablesGateway(options: NftablesOptions): NftablesGateway
   const flowTable = new FlowTable(kernel);
   const statuses = new Statuses(reports);
   const exclusive = serial();
+  const triggerWatch = new TriggerWatch(keeper, flowTable, options.triggerReports ?? silent);
+  let wantedTriggers: readonly KernelTrigger[] = [];
   let standing: Standing | null = null;
   let highWater = new Map<string, { rx: number; tx: number }>();
   let watch: NodeJS.Timeout | null = null;
+  let ownersWatch: NodeJS.Timeout | null = null;
   let beats = 0;
 
-  async function sync(wanted: readonly GatewayRule[]): Promise<void> {
+  async function sync(wanted: readonly GatewayRule[], triggers: readonly KernelTrigger[]): Promise<void> {
+    wantedTriggers = triggers;
     const { accepted, refused } = checkRules(wanted);
     for (const [owner, error] of refused) statuses.set(owner, { is: 'failed', error });
-    statuses.keep(new Set(wanted.map(({ owner }) => owner)));
-    if (accepted.length === 0) return removeAll();
+    statuses.keep(new Set([...wanted.map(({ owner }) => owner), ...triggers.map(({ name }) => name)]));
+    if (accepted.length === 0 && triggers.length === 0) return removeAll();
     try {
-      await install(accepted);
+      await install(accepted, triggers);
     } catch (error) {
-      const held = new Set((standing?.rules ?? []).map((rule) => JSON.stringify(rule)));
-      for (const rule of accepted) {
-        if (!held.has(JSON.stringify(rule))) statuses.set(rule.owner, { is: 'failed', error: toFailure(error) });
-      }
+      const held = new Set(
+        [...(standing?.rules ?? []), ...(standing?.triggers ?? [])].map((one) => JSON.stringify(one)),
+      );
+      const fail = (owner: string) => statuses.set(owner, { is: 'failed', error: toFailure(error) });
+      for (const rule of accepted) if (!held.has(JSON.stringify(rule))) fail(rule.owner);
+      for (const { name } of triggers) if (!standing?.triggers.some((trigger) => trigger.name === name)) fail(name);
     }
     if (standing !== null) startWatch();
   }
 
-  async function install(accepted: readonly GatewayRule[]): Promise<void> {
+  async function install(accepted: readonly GatewayRule[], wanted: readonly KernelTrigger[]): Promise<void> {
     const links = await machineLinks(kernel);
-    const before = standing?.rules ?? [];
+    const { accepted: triggers, refused } = checkTriggers(wanted, accepted, links);
+    for (const [name, error] of refused) statuses.set(name, { is: 'failed', error });
+    const before = standing;
     let rules = accepted;
-    let made: Awaited<ReturnType<TableKeeper['make']>>;
+    let made: Made;
     try {
-      made = await keeper.make(buildRuleset(rules, [], links.networks));
+      made = await keeper.make(buildRuleset(rules, triggers, links.networks));
     } catch (error) {
       rules = await sound(rules, links, error);
-      made = await keeper.make(buildRuleset(rules, [], links.networks));
+      made = await keeper.make(buildRuleset(rules, triggers, links.networks));
     }
-    if (standing === null) await countConnections();
-    standing = { rules, links };
-    flowTable.sides = rules;
-    const known = new Map(before.map((rule) => [ruleId(rule), JSON.stringify(rule)]));
+    if (before === null) await countConnections();
+    const sidesBefore = triggerWatch.sides();
+    standing = { rules, triggers, links };
+    await triggerWatch.follow(triggers);
+    flowTable.sides = [...rules, ...triggerWatch.sides()];
+
+    const had = before?.rules ?? [];
+    const known = new Map(had.map((rule) => [ruleId(rule), JSON.stringify(rule)]));
     const added = made === 'adopted' ? [] : rules.filter((rule) => known.get(ruleId(rule)) !== JSON.stringify(rule));
-    const now = new Set(rules.map(ruleId));
-    await flowTable.end(before.filter((rule) => !now.has(ruleId(rule))));
+    const now = new Set([...rules.map(ruleId), ...triggers.map(({ name }) => triggerId(name))]);
+    const armed = new Set(triggers.map(({ name }) => name));
+    await flowTable.end(had.filter((rule) => !now.has(ruleId(rule))));
+    await flowTable.end(sidesBefore.filter(({ owner }) => !armed.has(owner)));
     await flowTable.rebindUdp(added);
     for (const id of highWater.keys()) if (!now.has(id)) highWater.delete(id);
     await reportAll();
@@ -121,9 +154,10 @@ export function createNftablesGateway(options: NftablesOptions): NftablesGateway
 
   async function removeAll(): Promise<void> {
     stopWatch();
-    const before = standing?.rules ?? [];
+    const before = flowTable.sides;
     standing = null;
     highWater = new Map();
+    await triggerWatch.follow([]);
     flowTable.sides = [];
     try {
       await keeper.remove();
@@ -146,7 +180,7 @@ export function createNftablesGateway(options: NftablesOptions): NftablesGateway
   /** How each owner stands, going by what else on this machine decides about its packets. */
   async function reportAll(): Promise<void> {
     if (standing === null) return;
-    const { rules, links } = standing;
+    const { rules, triggers, links } = standing;
     const here = new Set(links.addresses.map(({ address }) => address));
     const elsewhere = rules.map(({ internal }) => internal.address).filter((address) => !here.has(address));
     const forwarding = {
@@ -167,15 +201,36 @@ export function createNftablesGateway(options: NftablesOptions): NftablesGateway
         anyObstacle === null || away.length === 0 ? null : await forwardObstacle(kernel, ours, [...new Set(away)]);
       statuses.open(owner, shownAt(mine), notice);
     }
+    if (triggers.length === 0) return;
+    const off = await forwardingOff(kernel, 'ipv4');
+    const inTheWay = await forwardObstacle(kernel, ours, ['0.0.0.0', '::']);
+    for (const { name, open } of triggers) {
+      if (off !== null) statuses.set(name, { is: 'failed', error: off });
+      else statuses.open(name, open.map((range) => `${range.proto}/${formatPortRange(range)}`).join(','), inTheWay);
+    }
   }
 
   function startWatch(): void {
     watch ??= setInterval(() => void exclusive(beat).catch(() => {}), watchMs).unref();
+    if (!triggerWatch.armed && ownersWatch !== null) {
+      clearInterval(ownersWatch);
+      ownersWatch = null;
+    }
+    if (triggerWatch.armed)
+      ownersWatch ??= setInterval(() => void exclusive(lookAtOwners).catch(() => {}), 1000).unref();
   }
 
   function stopWatch(): void {
     if (watch !== null) clearInterval(watch);
+    if (ownersWatch !== null) clearInterval(ownersWatch);
     watch = null;
+    ownersWatch = null;
+  }
+
+  async function lookAtOwners(): Promise<void> {
+    if (standing === null || ownersWatch === null) return;
+    await triggerWatch.look();
+    flowTable.sides = [...standing.rules, ...triggerWatch.sides()];
   }
 
   async function beat(): Promise<void> {
@@ -193,11 +248,8 @@ export function createNftablesGateway(options: NftablesOptions): NftablesGateway
     beats += 1;
     if (beats % 5 !== 0) return;
     const links = await machineLinks(kernel);
-    if (links.networks.join() !== standing.links.networks.join()) {
-      await keeper.make(buildRuleset(standing.rules, [], links.networks));
-    }
-    standing = { ...standing, links };
-    await reportAll();
+    if (JSON.stringify(links) !== JSON.stringify(standing.links)) await install(standing.rules, wantedTriggers);
+    else await reportAll();
   }
 
   async function counters(): Promise<ReadonlyMap<string, GatewayCounters>> {
@@ -205,34 +257,51 @@ export function createNftablesGateway(options: NftablesOptions): NftablesGateway
     const counts = await keeper.counters();
     const live = await flowTable.countByOwner();
     const result = new Map<string, GatewayCounters>();
-    for (const rule of standing.rules) {
-      const id = ruleId(rule);
-      const family = familyOf(rule.internal.address);
-      const of = (way: string) => counts.get(`${id}_${way}`) ?? { packets: 0, bytes: 0 };
-      const payload = (way: string) => payloadBytes(family, rule.proto, of(way), of('new').packets);
+    const add = (owner: string, id: string, kinds: readonly CounterKind[]) => {
+      const of = (name: string) => counts.get(name) ?? { packets: 0, bytes: 0 };
+      const sum = { rx: 0, tx: 0, flowsTotal: 0 };
+      for (const { family, proto, suffix } of kinds) {
+        const started = of(`${id}_new${suffix}`).packets;
+        sum.rx += payloadBytes(family, proto, of(`${id}_out${suffix}`), started);
+        sum.tx += payloadBytes(family, proto, of(`${id}_in${suffix}`), started);
+        sum.flowsTotal += started;
+      }
       const before = highWater.get(id) ?? { rx: 0, tx: 0 };
       // a header estimated too long must not make a total go back
-      const total = { rx: Math.max(before.rx, payload('out')), tx: Math.max(before.tx, payload('in')) };
+      const total = { rx: Math.max(before.rx, sum.rx), tx: Math.max(before.tx, sum.tx) };
       highWater.set(id, total);
-      const sum = result.get(rule.owner);
-      result.set(rule.owner, {
-        rx: total.rx + (sum?.rx ?? 0),
-        tx: total.tx + (sum?.tx ?? 0),
-        flows: live.get(rule.owner) ?? 0,
-        flowsTotal: of('new').packets + (sum?.flowsTotal ?? 0),
-        refused: of('refused').packets + (sum?.refused ?? 0),
+      const so = result.get(owner);
+      result.set(owner, {
+        rx: total.rx + (so?.rx ?? 0),
+        tx: total.tx + (so?.tx ?? 0),
+        flows: live.get(owner) ?? 0,
+        flowsTotal: sum.flowsTotal + (so?.flowsTotal ?? 0),
+        refused: of(`${id}_refused`).packets + (so?.refused ?? 0),
       });
+    };
+    for (const rule of standing.rules) {
+      add(rule.owner, ruleId(rule), [{ family: familyOf(rule.internal.address), proto: rule.proto, suffix: '' }]);
+    }
+    for (const { name } of standing.triggers) {
+      add(
+        name,
+        triggerId(name),
+        counterKinds.map((kind) => ({ ...kind, suffix: `_${kind.suffix}` })),
+      );
     }
     return result;
   }
 
   return {
     name: 'nftables',
-    sync: (rules) => exclusive(() => sync(rules)),
+    sync: (rules, triggers) => exclusive(() => sync(rules, triggers ?? wantedTriggers)),
+    openTrigger: (name, host, forMs) => exclusive(() => triggerWatch.open(name, host, forMs)),
+    closeTrigger: (name) => exclusive(() => triggerWatch.close(name)),
     counters: () => exclusive(counters),
     flows: (owner) => exclusive(() => flowTable.flows(owner)),
     kill: (flow) => exclusive(() => flowTable.kill(flow)),
     async clear() {
+      wantedTriggers = [];
       await exclusive(removeAll);
       statuses.keep(new Set());
     },
@@ -249,12 +318,15 @@ export function createNftablesGateway(options: NftablesOptions): NftablesGateway
         return toFailure(error);
       }
     },
-    preview(rules) {
+    preview(rules, triggers = []) {
       const { accepted } = checkRules(rules);
-      return fullText(table, 'preview', buildRuleset(accepted, [], []));
+      const links = standing?.links ?? { networks: [], addresses: [], defaultInterface: 'OUTSIDE' };
+      const placed = checkTriggers(triggers, accepted, links).accepted;
+      return fullText(table, 'preview', buildRuleset(accepted, placed, links.networks));
     },
     uninstall: () =>
       exclusive(async () => {
+        wantedTriggers = [];
         await removeAll();
         const tables = (await kernel.list('list', 'tables')) ?? [];
         for (const { table: found } of tables) {

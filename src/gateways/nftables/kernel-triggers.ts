@@ -78,7 +78,21 @@ function addSets(table: RulesetBuilder, id: string, trigger: PlacedTrigger): voi
     table.add('set', sets.pin, `type nf_proto; size 64; ${flags} ${ms(idleMs)}`);
     table.add('set', sets.refused, `type ipv${v}_addr; size 256; ${flags} ${ms(refusedMs)}`);
   }
-  for (const way of ['in', 'out', 'new', 'refused']) table.add('counter', `${id}_${way}`);
+  for (const way of ['in', 'out', 'new']) {
+    for (const kind of counterKinds) table.add('counter', `${id}_${way}_${kind.suffix}`);
+  }
+  table.add('counter', `${id}_refused`);
+}
+
+/** Headers differ, so each family and transport counts by itself. */
+export const counterKinds = families.flatMap((v) =>
+  (['tcp', 'udp'] as const).map((proto) => ({ family: nfFamily(v), proto, suffix: `${v}${proto}` })),
+);
+
+/** A statement that counts a packet for `way`. */
+function counted(id: string, way: 'in' | 'out' | 'new'): string {
+  const choices = counterKinds.map(({ family, proto, suffix }) => `${family} . ${proto} : "${id}_${way}_${suffix}"`);
+  return `counter name meta nfproto . meta l4proto map { ${choices.join(', ')} }`;
 }
 
 const take = (v: 4 | 6, id: string, idleMs: number, field: 'saddr' | 'daddr') => {
@@ -167,14 +181,14 @@ function trafficRules(id: string, trigger: PlacedTrigger): string[] {
     ] as const) {
       const mine = `meta nfproto ipv${v} ct direction ${direction} ${ip[v]} ${field} @${host}`;
       rules.push(`${mine} ${held}meta nfproto != @${pin} ${take(v, id, trigger.idleMs, field)}`);
-      rules.push(`${mine} ${held}counter name "${id}_${way}" accept`);
+      rules.push(`${mine} ${held}${counted(id, way)} accept`);
     }
   }
   // UDP has no end: without an owner its associations are over
   rules.push('meta l4proto udp drop');
   if (trigger.closeFlows) rules.push('meta l4proto tcp reject with tcp reset');
-  rules.push(`ct direction original counter name "${id}_in" accept`);
-  rules.push(`ct direction reply counter name "${id}_out" accept`);
+  rules.push(`ct direction original ${counted(id, 'in')} accept`);
+  rules.push(`ct direction reply ${counted(id, 'out')} accept`);
   return rules;
 }
 
@@ -189,7 +203,7 @@ function gateRules(id: string, trigger: PlacedTrigger): string[] {
     if (trigger.maxOpenMs !== null) rules.push(`${of} meta nfproto != @${gate} ${refuse}`);
     for (const rule of sourceRules(trigger, nfFamily(v), refuse)) rules.push(rule);
   }
-  return [...rules, `counter name "${id}_new"`];
+  return [...rules, counted(id, 'new')];
 }
 
 const reftrafficRules = ['meta l4proto tcp reject with tcp reset', 'reject with icmpx port-unreachable'];
@@ -222,7 +236,7 @@ export function addTriggers(table: RulesetBuilder, triggers: readonly PlacedTrig
     table.chain(`${id}_refuse`, reftrafficRules);
     table.chain(`${id}_closed`, [...outsideRules(trigger), `goto ${id}_refuse`]);
     table.chain(`${id}_gate`, [`ct state new ct direction original jump ${id}_enter`, `goto ${id}_use`]);
-    table.chain(`${id}_count`, [`counter name "${id}_new"`]);
+    table.chain(`${id}_count`, [counted(id, 'new')]);
     table.chain(`${id}_enter`, gateRules(id, trigger));
     for (const range of trigger.open) {
       const at = `${range.proto} . ${portsText(range)}`;

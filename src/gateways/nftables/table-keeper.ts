@@ -116,6 +116,14 @@ export class TableKeeper {
     return this.#timed;
   }
 
+  /** The value of a map that has one element; null where it is empty. */
+  async mapValue(name: string): Promise<string | null> {
+    const found = await this.#kernel.list('list', 'map', 'inet', this.#table, name);
+    const elements = (found ?? []).flatMap(({ map }) => (map?.elem ?? []) as [unknown, unknown][]);
+    const value = elements.at(-1)?.[1];
+    return typeof value === 'string' ? value : null;
+  }
+
   /** Changes elements of the table by hand, in one transaction. */
   async edit(text: string): Promise<void> {
     await this.#kernel.apply(text.replaceAll('inet TABLE', `inet ${this.#table}`));
