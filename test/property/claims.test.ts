@@ -12,10 +12,9 @@ interface Model {
 const holderOf = ({ now, opening }: Model): string | null =>
   opening !== null && now < opening.hardEnd && opening.grants.some((until) => now < until) ? opening.host : null;
 
-const openFor = (model: Model, host: string, ms: number) => {
+const openFor = (model: Model, host: string, ms: number, atLeastMs = 0) => {
   const max = model.rules.maxOpenMs;
-  const hardEnd =
-    max === null ? Number.POSITIVE_INFINITY : model.now + Math.max(max, ms === model.rules.idleMs ? 0 : ms);
+  const hardEnd = max === null ? Number.POSITIVE_INFINITY : model.now + Math.max(max, atLeastMs);
   model.opening = { host, openedAt: model.now, hardEnd, grants: [model.now + ms] };
 };
 
