@@ -34,6 +34,8 @@ export interface GatewayCounters {
   readonly tx: number;
   readonly flows: number;
   readonly flowsTotal: number;
+  /** Clients turned away by a list or a limit, where the gateway can tell. */
+  readonly refused?: number;
 }
 
 /**

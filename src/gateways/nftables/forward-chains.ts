@@ -1,0 +1,90 @@
+// Another firewall's forward chain has its own say after ours: an accept there ends only that chain, a drop ends the packet.
+import type { Failure } from '../../model/errors.ts';
+import type { Kernel, NftObject } from './command.ts';
+
+interface ForwardChain {
+  readonly family: string;
+  readonly table: string;
+  readonly name: string;
+  readonly policy: string;
+}
+
+/** Base chains at the forward hook in tables that are not ours, from `nft -j list chains`. */
+export function foreignForwardChains(objects: readonly NftObject[], ours: RegExp): ForwardChain[] {
+  return objects
+    .map(({ chain }) => chain)
+    .filter((chain) => chain?.hook === 'forward' && !ours.test(String(chain.table)))
+    .map((chain) => ({
+      family: String(chain?.family),
+      table: String(chain?.table),
+      name: String(chain?.name),
+      policy: String(chain?.policy ?? 'accept'),
+    }));
+}
+
+/** Whether the chain ends in a drop: by its policy, or by a last rule that takes everything left. */
+export function dropsTheRest(chain: ForwardChain, listing: string): boolean {
+  if (chain.policy === 'drop') return true;
+  const last = chainLines(chain.name, listing).at(-1) ?? '';
+  const bare = last.replace(/\bcounter( packets \d+ bytes \d+)?/, '').replace(/\bcomment ".*"/, '');
+  return /^\s*(drop|reject\b.*)$/.test(bare);
+}
+
+/** Whether some rule of the table lets translated connections, or this very target, through. Text: JSON hides xtables matches. */
+export function letsThrough(listing: string, targets: readonly string[]): boolean {
+  const accepting = listing.split('\n').filter((line) => /\baccept\b|\bACCEPT\b/.test(line));
+  if (accepting.some((line) => /ct status (&\s*)?\(?dnat|ctstate DNAT/.test(line))) return true;
+  return (
+    targets.length > 0 &&
+    targets.every((target) =>
+      accepting.some((line) => new RegExp(`daddr ${target.replaceAll('.', '\\.')}\\b`).test(line)),
+    )
+  );
+}
+
+function chainLines(name: string, listing: string): string[] {
+  const lines = listing.split('\n');
+  const start = lines.findIndex((line) => line.trim() === `chain ${name} {`);
+  if (start < 0) return [];
+  const end = lines.findIndex((line, i) => i > start && line.trim() === '}');
+  return lines.slice(start + 1, end).filter((line) => line.trim() !== '' && !/^\s*(type|policy) /.test(line));
+}
+
+/** The line that lets mapped connections pass, in the words of whoever owns the chain. */
+export function passLine({ family, table, name }: ForwardChain, listing: string, targets: readonly string[]): string {
+  const iptables = family === 'ip6' ? 'ip6tables' : 'iptables';
+  if (/chain DOCKER-USER\b/.test(listing)) return `${iptables} -I DOCKER-USER -m conntrack --ctstate DNAT -j ACCEPT`;
+  if (/chain ufw6?-/.test(listing)) return `ufw route allow to ${targets.length === 1 ? targets[0] : 'any'}`;
+  if (name === 'FORWARD') return `${iptables} -I FORWARD -m conntrack --ctstate DNAT,ESTABLISHED -j ACCEPT`;
+  return `nft insert rule ${family} ${table} ${name} ct status dnat accept`;
+}
+
+/**
+ * Looks for a forward chain of somebody else that would drop connections to these targets.
+ * @returns what to tell, with the line that would let them pass; null where nothing is in the way
+ */
+export async function forwardObstacle(
+  kernel: Kernel,
+  ours: RegExp,
+  targets: readonly string[],
+): Promise<Failure | null> {
+  const chains = foreignForwardChains((await kernel.list('list', 'chains')) ?? [], ours);
+  for (const chain of chains) {
+    const wanted = targets.filter((target) =>
+      chain.family === 'ip'
+        ? !target.includes(':')
+        : chain.family === 'ip6'
+          ? target.includes(':')
+          : chain.family === 'inet',
+    );
+    if (wanted.length === 0) continue;
+    const listing = (await kernel.listText('list', 'table', chain.family, chain.table)) ?? '';
+    if (!dropsTheRest(chain, listing) || letsThrough(listing, wanted)) continue;
+    return {
+      code: 'gateway_failed',
+      message: `chain ${chain.name} of table ${chain.family} ${chain.table} drops forwarded connections`,
+      hint: passLine(chain, listing, wanted),
+    };
+  }
+  return null;
+}
