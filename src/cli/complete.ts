@@ -1,7 +1,7 @@
 import type { Command, Option } from 'commander';
 import { findingLevels } from '../model/reports.ts';
 
-export type NameKind = 'forward' | 'trigger' | 'session' | 'flow' | 'host';
+export type NameKind = 'preset' | 'forward' | 'trigger' | 'session' | 'flow' | 'host';
 
 /** What could stand where the cursor is. */
 export interface Candidates {
@@ -20,7 +20,7 @@ const optionValues: Readonly<Record<string, readonly string[]>> = {
   '--helper': ['ftp', 'sip', 'h323', 'tftp', 'pptp', 'irc'],
   '--level': findingLevels,
 };
-const optionNames: Readonly<Record<string, NameKind>> = { '--session': 'session' };
+const optionNames: Readonly<Record<string, NameKind>> = { '--session': 'session', '--preset': 'preset' };
 const fileOptions = new Set(['--identity', '--config', '--login']);
 
 /** What each command's words are, by their place; the last one repeats. */

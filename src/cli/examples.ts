@@ -17,11 +17,13 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   map: [
     'sallyport map web 8080 192.168.1.20:80 --up',
     'sallyport map voice 5000-5010 [2001:db8::20]:6000-6010 --proto udp --bind 0.0.0.0',
+    'sallyport map game --preset minecraft 192.168.1.20 --via router --for 3h --up',
     'sallyport map desk 3389 aa-bb-cc-dd-ee-ff --via nftables --allow 203.0.113.0/24',
   ],
   trigger: [
     'sallyport trigger irc --on tcp/6660-6669 --open tcp/113 --idle 10m --up',
     'sallyport trigger game --on udp/3074 --open tcp/3074,udp/3074-3079 --from 192.168.1.0/24 --second last --via nftables',
+    'sallyport trigger irc --preset irc-ident --up',
     'sallyport trigger irc --try 192.168.1.20',
   ],
   edit: [
@@ -55,5 +57,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   router: ['sallyport router', 'sallyport router rm tcp/8080'],
   sessions: ['sallyport sessions', 'sallyport sessions rename work office'],
   completion: ['source <(sallyport completion bash)'],
+  presets: ['sallyport presets', 'sallyport presets minecraft'],
+  demo: ['sallyport demo', 'sallyport demo --check'],
   engine: ['sallyport engine status --json', 'sallyport engine install'],
 };

@@ -3,6 +3,7 @@ import { version } from '../model/build.ts';
 import { registerAdd } from './commands/add.ts';
 import { registerChange } from './commands/change.ts';
 import { registerCompletion } from './commands/completion.ts';
+import { registerDemo } from './commands/demo.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerEdit } from './commands/edit.ts';
 import { registerEngine } from './commands/engine.ts';
@@ -13,6 +14,7 @@ import { registerHosts } from './commands/hosts.ts';
 import { registerImport } from './commands/import.ts';
 import { registerLs } from './commands/ls.ts';
 import { registerMap } from './commands/map.ts';
+import { registerPresets } from './commands/presets.ts';
 import { registerReports } from './commands/reports.ts';
 import { registerRouter } from './commands/router.ts';
 import { registerSessions } from './commands/sessions.ts';
@@ -29,8 +31,8 @@ const groups: readonly (readonly [
   ['Make and change:', [registerAdd, registerMap, registerTrigger, registerEdit, registerChange]],
   ['Look:', [registerLs, registerShow, registerFlows, registerEvents, registerHosts]],
   ['Guard:', [registerReports, registerRouter, registerGate]],
-  ['Configuration:', [registerImport, registerSessions]],
-  ['The program:', [registerEngine, registerDoctor, registerCompletion]],
+  ['Configuration:', [registerImport, registerSessions, registerPresets]],
+  ['The program:', [registerEngine, registerDoctor, registerCompletion, registerDemo]],
 ];
 
 /** The whole command line. */

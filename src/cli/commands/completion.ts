@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { SallyportError } from '../../model/errors.ts';
+import { presets } from '../../model/presets.ts';
+import { triggerPresets } from '../../model/trigger-presets.ts';
 import { type Candidates, complete, type NameKind } from '../complete.ts';
 import { readConfigFile } from '../config-file.ts';
 import { type Context, withEngine } from '../context.ts';
@@ -41,6 +43,7 @@ async function candidates(context: Context, { words, names, typed }: Candidates)
 
 /** Names as the engine, where one runs, or the file has them: a tab never starts an engine. */
 async function knownNames(context: Context, kind: NameKind): Promise<string[]> {
+  if (kind === 'preset') return [...presets, ...triggerPresets].map(({ name }) => name);
   try {
     return await withEngine(
       context,

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { safeText } from '../../present/sanitize.ts';
 import { type Context, withEngine } from '../context.ts';
+import { readPresetTrigger } from '../requests/preset.ts';
 import { declareTrigger, readTrigger, type TriggerFlags } from '../requests/trigger.ts';
 import { placeOf, store } from './add.ts';
 
@@ -21,7 +22,12 @@ export function registerTrigger(program: Command, context: Context): void {
   declareTrigger(command);
   command.action(async (name: string, flags: TriggerFlags) => {
     if (flags.try !== undefined) return tryOut(context, name, flags.try, flags.json === true);
-    await store(context, readTrigger(name, flags, placeOf(context)));
+    const place = placeOf(context);
+    const request =
+      flags.preset === undefined
+        ? readTrigger(name, flags, place)
+        : readPresetTrigger(name, flags.preset, flags, place);
+    await store(context, request);
   });
 }
 
