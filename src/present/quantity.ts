@@ -24,3 +24,32 @@ export function formatSpan(ms: number): string {
   if (minutes > 0) return `${minutes}m ${two(seconds % 60)}s`;
   return `${seconds}s`;
 }
+
+/** `1.2M`, `14k`, `0`: a rate or a size where there is little room; at most five columns. */
+export function formatShort(amount: number): string {
+  let value = Math.max(0, Math.round(amount));
+  const units = ['', 'k', 'M', 'G', 'T', 'P'];
+  let unit = 0;
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return `${unit === 0 || value >= 99.95 ? value.toFixed(0) : value.toFixed(1)}${units[unit]}`;
+}
+
+/** `13:45:07`, local time. */
+export function formatClock(at: Date): string {
+  return [at.getHours(), at.getMinutes(), at.getSeconds()].map((n) => String(n).padStart(2, '0')).join(':');
+}
+
+/** The clock today, the date before that: `13:45:07`, `Nov 21 13:45`. */
+export function formatMoment(at: Date, now: Date): string {
+  if (at.toDateString() === now.toDateString()) return formatClock(at);
+  const month = at.toLocaleString('en', { month: 'short' });
+  return `${month} ${String(at.getDate()).padStart(2, '0')} ${formatClock(at).slice(0, 5)}`;
+}
+
+/** `1 flow`, `3 flows`. */
+export function count(n: number, one: string, many = `${one}s`): string {
+  return `${n} ${n === 1 ? one : many}`;
+}

@@ -1,0 +1,288 @@
+// The rows of the overview's three panels.
+import { triggerSets } from '../model/config.ts';
+import { parseDuration } from '../model/duration.ts';
+import type { ForwardEntry, ForwardView } from '../model/snapshot.ts';
+import { type Column, type Layout, layoutColumns, roomFrom, rowLine, rowLineWith } from './columns.ts';
+import type { Glyphs } from './glyphs.ts';
+import { sparkline } from './graph.ts';
+import type { Group } from './kinds.ts';
+import { cutText, type Line, type Segment, seg, textWidth } from './line.ts';
+import { formatBytes, formatRate, formatShort, formatSpan } from './quantity.ts';
+import { reasonOf } from './reason.ts';
+import { stateLooks } from './states.ts';
+
+export interface ForwardRow {
+  readonly view: ForwardView;
+  readonly config: ForwardEntry['config'];
+  /** Bytes a second both ways together, the last minute, oldest first. */
+  readonly samples: readonly number[];
+}
+
+export const sortKeys = ['config', 'name', 'state', 'rate', 'flows', 'total'] as const;
+export type SortKey = (typeof sortKeys)[number];
+
+/** What the panel's title calls each order. */
+export const sortNames: Readonly<Record<SortKey, string>> = {
+  config: 'as defined',
+  name: 'name',
+  state: 'state',
+  rate: 'rate',
+  flows: 'flows',
+  total: 'bytes',
+};
+
+const urgency = { waiting: 0, failed: 1, retrying: 2, degraded: 3, starting: 4, up: 5, off: 6 } as const;
+
+/** Rows in an order; `config` keeps the file's. Ties keep their places. */
+export function sortRows(rows: readonly ForwardRow[], by: SortKey): readonly ForwardRow[] {
+  if (by === 'config') return rows;
+  const measure: Record<Exclude<SortKey, 'config' | 'name'>, (view: ForwardView) => number> = {
+    state: (view) => urgency[view.state],
+    rate: (view) => -(view.rxRate + view.txRate),
+    flows: (view) => -view.flows,
+    total: (view) => -(view.rx + view.tx),
+  };
+  if (by === 'name') return [...rows].sort((a, b) => a.view.name.localeCompare(b.view.name, 'en', { numeric: true }));
+  return [...rows].sort((a, b) => measure[by](a.view) - measure[by](b.view));
+}
+
+/** A listening place as short as it can be said: no protocol, `*` for every address. */
+export function shortListen(listen: string): string {
+  return listen
+    .replace(/^(tcp|udp|both)\//, '')
+    .replace(/^0\.0\.0\.0:/, '*:')
+    .replace(/^\[::\]:/, '*:');
+}
+
+const rateRole = (rate: number, role: 'rx' | 'tx') => (rate > 0 ? role : 'dim');
+
+function rateColumns(width: number): Column<ForwardRow>[] {
+  const short = width < 100;
+  const size = short ? 6 : 10;
+  const format = (rate: number) => (short ? formatShort(rate) : rate === 0 ? '0' : formatRate(rate));
+  const cell = (role: 'rx' | 'tx') => (row: ForwardRow) => {
+    if (row.view.state === 'off') return seg('');
+    const rate = role === 'rx' ? row.view.rxRate : row.view.txRate;
+    return seg(format(rate), rateRole(rate, role));
+  };
+  return [
+    { id: 'rx', head: '▼', align: 'right', min: size, max: size, keep: 90, cell: cell('rx') },
+    { id: 'tx', head: '▲', align: 'right', min: size, max: size, keep: 80, cell: cell('tx') },
+  ];
+}
+
+function tailColumns(width: number, glyphs: Glyphs): Column<ForwardRow>[] {
+  const spark = width >= 170 ? 20 : width >= 110 ? 10 : 8;
+  return [
+    {
+      id: 'flows',
+      head: 'FLOWS',
+      align: 'right',
+      min: 5,
+      max: 5,
+      keep: 50,
+      cell: ({ view }) => seg(view.state === 'off' ? '' : String(view.flows), view.flows > 0 ? 'plain' : 'dim'),
+    },
+    {
+      id: 'spark',
+      head: '1 MIN',
+      min: spark,
+      max: spark,
+      keep: 40,
+      cell: ({ samples }, cells) => seg(sparkline(lastMinute(samples, cells), cells, glyphs.ascii), 'accent'),
+    },
+    {
+      id: 'total',
+      extra: true,
+      head: 'TOTAL',
+      align: 'right',
+      min: 8,
+      max: 8,
+      keep: 12,
+      cell: ({ view }) => seg(view.rx + view.tx === 0 ? '' : formatBytes(view.rx + view.tx), 'dim'),
+    },
+    {
+      id: 'session',
+      extra: true,
+      head: 'SESSION',
+      min: 8,
+      max: 14,
+      keep: 11,
+      cell: ({ view }) => seg(view.session, 'dim'),
+    },
+    { id: 'note', extra: true, head: 'NOTE', min: 12, max: 40, keep: 10, cell: ({ view }) => seg(view.note, 'dim') },
+  ];
+}
+
+/** The minute's samples gathered into as many groups as there are characters, the peak of each. */
+function lastMinute(samples: readonly number[], cells: number): number[] {
+  const size = Math.max(1, Math.ceil(60 / cells));
+  const out: number[] = [];
+  for (let end = samples.length; end > 0 && out.length < cells; end -= size) {
+    out.unshift(Math.max(...samples.slice(Math.max(0, end - size), end)));
+  }
+  return out;
+}
+
+const nameColumn: Column<ForwardRow> = {
+  id: 'name',
+  head: 'NAME',
+  min: 8,
+  max: 24,
+  keep: 100,
+  cell: ({ view }) => seg(view.name, view.state === 'off' ? 'dim' : 'plain', view.state !== 'off'),
+};
+
+const text = (row: ForwardRow, value: string) => seg(value, row.view.state === 'off' ? 'dim' : 'plain');
+
+const targetOf = ({ view, config }: ForwardRow) =>
+  view.target ?? (config.kind === 'remote' || config.kind === 'dynamic' ? 'any (SOCKS)' : '');
+
+function middleColumns(group: Group, narrow: boolean): Column<ForwardRow>[] {
+  const listen: Column<ForwardRow> = {
+    id: 'listen',
+    head: group === 'mappings' ? 'EXTERNAL' : 'LISTEN',
+    min: narrow ? 9 : 14,
+    max: 24,
+    keep: 70,
+    cell: (row) => text(row, shortListen(row.view.listen)),
+  };
+  const target: Column<ForwardRow> = {
+    id: 'target',
+    head: group === 'mappings' ? 'INTERNAL' : 'TARGET',
+    min: narrow ? 10 : 12,
+    max: 30,
+    keep: 60,
+    cell: (row) => text(row, targetOf(row)),
+  };
+  if (group === 'mappings') {
+    return [
+      {
+        id: 'proto',
+        head: 'PROTO',
+        min: 5,
+        max: 7,
+        keep: 25,
+        cell: (row) => text(row, row.config.kind === 'mapping' ? row.config.proto : ''),
+      },
+      listen,
+      { id: 'via', head: 'VIA', min: 8, max: 18, keep: 35, cell: (row) => text(row, row.view.via) },
+      target,
+    ];
+  }
+  return [
+    { id: 'kind', head: 'KIND', min: 7, max: 7, keep: 30, cell: (row) => text(row, row.view.kind) },
+    listen,
+    { id: 'host', head: 'HOST', min: 9, max: 22, keep: 45, cell: (row) => text(row, row.view.host ?? '') },
+    target,
+  ];
+}
+
+/** Columns of the tunnels' and the mappings' panel. */
+export function forwardLayout(
+  group: Group,
+  rows: readonly ForwardRow[],
+  width: number,
+  now: number,
+  glyphs: Glyphs,
+): Layout<ForwardRow> {
+  if (group === 'triggers') return triggerLayout(rows, width, now, glyphs);
+  const columns = [
+    nameColumn,
+    ...middleColumns(group, width < 90),
+    ...rateColumns(width).map((column) => ({ ...column, head: column.id === 'rx' ? glyphs.rx : glyphs.tx })),
+    ...tailColumns(width, glyphs),
+  ];
+  return layoutColumns(columns, rows, width);
+}
+
+/** One row of a panel: its columns, or from the target on the reason it is not up. */
+export function forwardLine(
+  group: Group,
+  layout: Layout<ForwardRow>,
+  row: ForwardRow,
+  now: number,
+  glyphs: Glyphs,
+): Line {
+  const reason = reasonOf(row.view, now, glyphs);
+  const end = glyphs.ellipsis;
+  if (reason === null) return rowLine(layout, row, end);
+  const from = group === 'triggers' ? 'holder' : reasonStart(layout, reason.text);
+  return rowLineWith(layout, row, from, [seg(reason.text, reason.role)], end);
+}
+
+/** A reason stands in place of the rates where it fits there, else it takes the target's place, or the host's. */
+function reasonStart(layout: Layout<ForwardRow>, reason: string): string {
+  const wanted = textWidth(reason);
+  const has = (id: string) => layout.placed.some(({ column }) => column.id === id);
+  const starts = ['rx', 'target', 'host', 'via', 'listen'].filter(has);
+  return (
+    starts.find((id) => roomFrom(layout, id) >= wanted) ?? (roomFrom(layout, 'target') >= 24 ? 'target' : 'listen')
+  );
+}
+
+/** What a trigger waits for and opens: `tcp 6660-6669 → tcp 113`. */
+export function triggerRule({ config }: ForwardRow, glyphs: Glyphs): string {
+  if (config.kind !== 'trigger') return '';
+  const sets = (list: readonly { proto: string; ports: string }[]) =>
+    list.map(({ proto, ports }) => `${proto} ${ports}`).join(', ');
+  return `${sets(triggerSets(config.on))} ${glyphs.arrow} ${sets(config.open)}`;
+}
+
+function triggerLayout(rows: readonly ForwardRow[], width: number, now: number, glyphs: Glyphs): Layout<ForwardRow> {
+  const narrow = width < 90;
+  const columns: Column<ForwardRow>[] = [
+    nameColumn,
+    {
+      id: 'rule',
+      head: `ON ${glyphs.arrow} OPENS`,
+      min: narrow ? 16 : 22,
+      max: 40,
+      keep: 70,
+      cell: (row) => text(row, triggerRule(row, glyphs)),
+    },
+    {
+      id: 'holder',
+      head: 'HELD BY',
+      min: narrow ? 25 : 30,
+      max: 58,
+      keep: 95,
+      measure: holderText,
+      cell: (row, cells) => holderCell(row, cells, glyphs, now),
+    },
+    { id: 'via', head: 'VIA', min: 8, max: 10, keep: 20, extra: true, cell: (row) => text(row, row.view.via) },
+    ...rateColumns(width).map((column) => ({ ...column, head: column.id === 'rx' ? glyphs.rx : glyphs.tx })),
+    ...tailColumns(width, glyphs).filter(({ id }) => id !== 'spark'),
+  ];
+  return layoutColumns(columns, rows, width);
+}
+
+/** Time left of an opening as a bar and in words. */
+function holderCell(row: ForwardRow, cells: number, glyphs: Glyphs, now: number): Segment | Line {
+  const opening = row.view.opened[0];
+  if (opening === undefined) return seg('armed, nothing open', 'dim');
+  const left = Date.parse(opening.expiresAt) - now;
+  const idleMs = row.config.kind === 'trigger' ? parseDuration(row.config.idle) : 0;
+  const words = `${formatSpan(left)} left`;
+  const more = row.view.opened.length > 1 ? ` +${row.view.opened.length - 1}` : '';
+  const barRoom = cells - textWidth(opening.host + more + words) - 2;
+  if (barRoom < 5) return [seg(cutText(`${opening.host}${more} ${words}`, cells, glyphs.ellipsis), 'accent')];
+  const inner = Math.min(12, barRoom - 2);
+  const filled = idleMs <= 0 ? inner : Math.max(0, Math.min(inner, Math.round((left / idleMs) * inner)));
+  return [
+    seg(`${opening.host}${more} `),
+    seg(glyphs.bar.open, 'dim'),
+    seg(glyphs.bar.full.repeat(filled), left < 30_000 ? 'busy' : 'good'),
+    seg(glyphs.bar.empty.repeat(inner - filled), 'dim'),
+    seg(glyphs.bar.close, 'dim'),
+    seg(` ${words}`),
+  ];
+}
+
+const holderText = (row: ForwardRow) =>
+  row.view.opened.length === 0 ? 'armed, nothing open' : `${row.view.opened[0]?.host} ${' '.repeat(15)} 59m 59s left`;
+
+/** The glyph of a row's state, in its colour. */
+export function stateMark(view: ForwardView, glyphs: Glyphs): Segment {
+  return seg(glyphs.state(view.state), stateLooks[view.state].role);
+}

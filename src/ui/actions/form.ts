@@ -1,0 +1,203 @@
+import type { Forward, ForwardKind } from '../../model/config.ts';
+import { toFailure } from '../../model/errors.ts';
+import { shellSplit } from '../../present/words.ts';
+import { emptyField, fieldOf } from '../text-field.ts';
+import { buildForward, startForm, suggestName, textsOf, toggleMore } from '../widgets/form/build.ts';
+import { completionsFor } from '../widgets/form/completions.ts';
+import {
+  currentField,
+  type FormState,
+  moveInForm,
+  pasteInForm,
+  setField,
+  textIn,
+  typeInForm,
+} from '../widgets/form/state.ts';
+import { type Core, topOverlay } from './core.ts';
+
+const previewDelayMs = 150;
+
+/** Defining and editing a forward. */
+export function formActions(core: Core) {
+  let cancelPreview = () => {};
+  let asked = '';
+
+  const put = (form: FormState) => {
+    const taken = core.scene().views.map(({ name }) => name);
+    const named = form.named ? form : { ...form, fields: { ...form.fields, name: fieldOf(suggestName(form, taken)) } };
+    core.act({ do: 'update', overlay: { is: 'form', ...named } });
+    check(named);
+  };
+  /** Asks the engine what the forward would meet, a moment after the last key. */
+  const check = (form: FormState) => {
+    const { forward } = buildForward(form);
+    const question = JSON.stringify(forward);
+    if (question === asked) return;
+    asked = question;
+    cancelPreview();
+    if (forward === null) return;
+    cancelPreview = core.clock.after(previewDelayMs, () => {
+      const { connection } = core.scene();
+      if (connection.is !== 'connected') return;
+      const replacing = form.editing === null ? {} : { replacing: form.editing.name };
+      connection.client.call('preview', { forward, ...replacing }).then(
+        (preview) => {
+          const current = topOverlay(core, 'form');
+          if (current !== null && JSON.stringify(buildForward(current).forward) === question) {
+            core.act({ do: 'update', overlay: { ...current, preview } });
+          }
+        },
+        () => {},
+      );
+    });
+  };
+  const change = (edit: (form: FormState) => FormState) => {
+    const form = topOverlay(core, 'form');
+    if (form === null || form.sent) return;
+    const next = edit(form);
+    if (next !== form) put(next === form ? next : withoutStale(form, next));
+  };
+  /** What the engine said about another text is no longer true. */
+  const withoutStale = (before: FormState, after: FormState): FormState =>
+    before.fields === after.fields ? after : { ...after, preview: null };
+  const openForm = (form: FormState) => {
+    asked = '';
+    core.act({ do: 'open', overlay: { is: 'form', ...form } });
+    put(form);
+  };
+
+  const save = () => {
+    const form = topOverlay(core, 'form');
+    if (form === null || form.sent) return;
+    const { forward, errors, missing } = buildForward(form);
+    if (forward === null) {
+      const wrong = form.order.findIndex((id) => errors[id] !== undefined || missing.includes(id));
+      const id = form.order[wrong];
+      if (id !== undefined) put({ ...form, at: wrong, touched: [...form.touched, id] });
+      return;
+    }
+    const client = core.client();
+    if (client === null) return;
+    core.act({ do: 'update', overlay: { ...form, sent: true } });
+    const call =
+      form.editing === null
+        ? client.call('add', { forwards: [forward], up: true })
+        : client.call('edit', { name: form.editing.name, patch: patchOf(form.editing, forward) });
+    call.then(
+      () => {
+        cancelPreview();
+        core.act({ do: 'close' });
+        core.act({ do: 'cursor', view: 'overview', cursor: { id: forward.name, index: 0 } });
+        core.say(form.editing === null ? `${forward.name} is defined, starting` : `${forward.name} is changed`, 'good');
+      },
+      (error: unknown) => {
+        const { message, hint } = toFailure(error);
+        const current = topOverlay(core, 'form');
+        if (current === null) core.say(message, 'bad');
+        else
+          core.act({
+            do: 'update',
+            overlay: { ...current, sent: false, refusal: hint === '' ? message : `${message}; ${hint}` },
+          });
+      },
+    );
+  };
+  const pick = (by: number) =>
+    change((form) => {
+      const offered = completionsFor(core.scene(), form);
+      if (offered.length === 0) return form;
+      const at = form.pick < 0 ? (by > 0 ? 0 : offered.length - 1) : (form.pick + by + offered.length) % offered.length;
+      return { ...form, pick: at };
+    });
+  const takePick = (form: FormState): FormState | null => {
+    const chosen = form.pick < 0 ? undefined : completionsFor(core.scene(), form)[form.pick];
+    return chosen === undefined ? null : setField(form, currentField(form), chosen.text);
+  };
+  /** Fills a form from an `ssh …` line, as the engine reads it. */
+  const fillFromSsh = (line: string) => {
+    const client = core.client();
+    if (client === null) return;
+    const args = shellSplit(line).filter((word, i) => i > 0 || !/^(.*\/)?(auto)?ssh$/.test(word));
+    client.call('import', { from: 'ssh', args, dryRun: true }).then(
+      ({ add, skipped }) => {
+        const [first] = add;
+        if (first === undefined) {
+          const why = skipped[0];
+          core.say(why === undefined ? 'that line forwards nothing' : `${why.what}: ${why.why}`, 'bad');
+          return;
+        }
+        if (topOverlay(core, 'form') !== null) core.act({ do: 'close' });
+        openForm(prefilled(first));
+        if (add.length > 1) core.say(`that line has ${add.length} forwards; this is the first`, 'busy');
+      },
+      (error: unknown) => core.say(toFailure(error).message, 'bad'),
+    );
+  };
+
+  return {
+    openForm: (kind: ForwardKind, edit?: string) => {
+      const config = edit === undefined ? null : (core.scene().picture?.snapshot.forwards[edit]?.config ?? null);
+      openForm(startForm(config?.kind ?? kind, config));
+    },
+    edit() {
+      const name = core.scene().forward?.name;
+      const config = name === undefined ? undefined : core.scene().picture?.snapshot.forwards[name]?.config;
+      if (config !== undefined) openForm(startForm(config.kind, config));
+    },
+    askSshLine() {
+      core.act({
+        do: 'open',
+        overlay: { is: 'ask', title: 'an ssh line', label: 'ssh', field: emptyField, purpose: { for: 'ssh-line' } },
+      });
+    },
+    fillFromSsh,
+    typeForm: (key: string) => change((form) => typeInForm(form, key)),
+    pasteForm(text: string) {
+      if (/^\s*(\S*\/)?(auto)?ssh\s+\S/.test(text)) fillFromSsh(text.trim());
+      else change((form) => pasteInForm(form, text));
+    },
+    formMove: (by: number) => change((form) => moveInForm(form, by)),
+    formNext(key: string) {
+      change((form) => {
+        const taken = takePick(form);
+        if (taken !== null) return moveInForm(taken, 1);
+        const [only, ...others] = completionsFor(core.scene(), form);
+        if (key === 'tab' && only !== undefined && others.length === 0 && textIn(form, currentField(form)) !== '')
+          return moveInForm(setField(form, currentField(form), only.text), 1);
+        return moveInForm(form, 1);
+      });
+    },
+    formPick: pick,
+    formMore: () => change(toggleMore),
+    formSave: save,
+    formEnter() {
+      const form = topOverlay(core, 'form');
+      if (form === null) return;
+      const taken = takePick(form);
+      if (taken !== null) {
+        put(moveInForm(taken, 1));
+        return;
+      }
+      save();
+    },
+  };
+}
+
+/** A form for a new forward with everything another one has. */
+function prefilled(forward: Forward): FormState {
+  const form = startForm(forward.kind, null);
+  const texts = textsOf(forward);
+  const fields = { ...form.fields };
+  for (const id of Object.keys(fields) as (keyof typeof fields)[]) if (texts[id]) fields[id] = fieldOf(texts[id]);
+  return { ...form, fields, named: true, base: forward };
+}
+
+/** The top-level keys that differ; null takes one away. */
+export function patchOf(before: Forward, after: Forward): Record<string, unknown> {
+  const patch: Record<string, unknown> = {};
+  const [old, now] = [before as Record<string, unknown>, after as Record<string, unknown>];
+  for (const key of new Set([...Object.keys(old), ...Object.keys(now)])) {
+    if (JSON.stringify(old[key]) !== JSON.stringify(now[key])) patch[key] = now[key] ?? null;
+  }
+  return patch;
+}

@@ -1,0 +1,79 @@
+import { type Group, groups, groupTitles } from '../../present/kinds.ts';
+import type { View } from '../state.ts';
+import { emptyField } from '../text-field.ts';
+import type { Core } from './core.ts';
+
+export function movingActions(core: Core) {
+  const cursorTo = (index: number) => {
+    const { ids, ui } = core.scene();
+    const at = Math.max(0, Math.min(ids.length - 1, index));
+    core.act({ do: 'cursor', view: ui.view.is, cursor: { id: ids[at] ?? null, index: at } });
+  };
+  const groupAtCursor = (): Group | null => {
+    const { rows, place } = core.scene();
+    return groups.find((group) => rows[group].some(({ view }) => view.name === place?.id)) ?? null;
+  };
+  const panel = (group: Group) => {
+    const { rows, ids, counts } = core.scene();
+    const first = rows[group][0];
+    if (first === undefined) {
+      core.say(
+        counts[group] > 0 ? `no ${groupTitles[group]} match the filter` : `no ${groupTitles[group]} yet: n makes one`,
+        'busy',
+      );
+      return;
+    }
+    if (groupAtCursor() !== group) cursorTo(ids.indexOf(first.view.name));
+  };
+
+  return {
+    move(by: number) {
+      const { place, ids, ui } = core.scene();
+      if (ids.length === 0) return;
+      if (ui.view.is === 'events' && ui.follow) core.set({ follow: false });
+      const from = ui.view.is === 'events' && ui.follow ? ids.length - 1 : (place?.index ?? 0);
+      cursorTo(by === Number.POSITIVE_INFINITY ? ids.length - 1 : by === Number.NEGATIVE_INFINITY ? 0 : from + by);
+    },
+    panel,
+    nextPanel(by: number) {
+      const { rows } = core.scene();
+      const filled = groups.filter((group) => rows[group].length > 0);
+      const at = filled.indexOf(groupAtCursor() ?? 'tunnels');
+      const group = filled[(at + by + filled.length) % filled.length];
+      if (group !== undefined) panel(group);
+    },
+    go(view: View) {
+      core.act({ do: 'go', view });
+    },
+    back() {
+      const { ui } = core.scene();
+      if (ui.back.length > 0) core.act({ do: 'back' });
+      else core.act({ do: 'go', view: { is: 'overview' } });
+    },
+    clear() {
+      const { ui } = core.scene();
+      core.set({
+        filter: ui.filter.text === '' ? ui.filter : emptyField,
+        filtering: false,
+        ...(ui.filter.text === '' && !ui.filtering && ui.marks.size > 0 ? { marks: new Set<string>() } : {}),
+      });
+    },
+    toggleEventForward() {
+      const { ui, place, resources } = core.scene();
+      if (ui.eventForward !== null) {
+        core.set({ eventForward: null });
+        return;
+      }
+      const event = resources.get({ what: 'events' }).value?.find(({ seq }) => String(seq) === place?.id);
+      if (event?.forward == null) core.say('that event is about no forward', 'busy');
+      else core.set({ eventForward: event.forward });
+    },
+    reload() {
+      const { ui, resources } = core.scene();
+      for (const what of ui.view.is === 'network' ? (['router', 'devices'] as const) : (['audit'] as const)) {
+        resources.reload(what);
+      }
+      core.say('asking again');
+    },
+  };
+}

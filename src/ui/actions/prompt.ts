@@ -1,0 +1,61 @@
+import { toFailure } from '../../model/errors.ts';
+import {
+  answerOf,
+  movePrompt,
+  type PromptState,
+  pasteInPrompt,
+  startPrompt,
+  typeInPrompt,
+} from '../widgets/prompt/state.ts';
+import type { Core } from './core.ts';
+
+/** Answering what the engine asks. */
+export function promptActions(core: Core) {
+  const current = (): PromptState | null => {
+    const { prompt, ui } = core.scene();
+    if (prompt === null) return null;
+    return ui.prompt?.id === prompt.id ? ui.prompt : startPrompt(prompt);
+  };
+  const update = (change: (state: PromptState) => PromptState) => {
+    const state = current();
+    if (state !== null) core.set({ prompt: change(state) });
+  };
+
+  return {
+    typePrompt: (key: string) => update((state) => typeInPrompt(state, key)),
+    pastePrompt: (text: string) => update((state) => pasteInPrompt(state, text)),
+    movePrompt: (by: number) => update((state) => movePrompt(state, by)),
+    toggleRemember: () => update((state) => ({ ...state, remember: state.remember === 'once' ? 'engine' : 'once' })),
+    answerPrompt() {
+      const { prompt } = core.scene();
+      const state = current();
+      const client = core.client();
+      if (prompt === null || state === null || state.sent || client === null) return;
+      if (state.at < state.fields.length - 1) {
+        core.set({ prompt: movePrompt(state, 1) });
+        return;
+      }
+      const answer = answerOf(prompt, state);
+      if (answer === null) {
+        core.say('yes, no, or the fingerprint in full', 'busy');
+        return;
+      }
+      core.set({ prompt: { ...state, sent: true } });
+      const sent =
+        'hostKey' in answer ? { hostKey: answer.hostKey } : { answers: [...answer.answers], remember: answer.remember };
+      client.call('answer', { prompt: prompt.id, answer: sent }).then(
+        () => core.set({ prompt: null }),
+        (error: unknown) => {
+          core.set({ prompt: null });
+          core.say(toFailure(error).message, 'bad');
+        },
+      );
+    },
+    putOffPrompt() {
+      const { prompt, ui } = core.scene();
+      if (prompt === null) return;
+      core.set({ putOff: new Set([...ui.putOff, prompt.id]), prompt: null });
+      core.say('put off; enter on its row brings it back');
+    },
+  };
+}

@@ -1,0 +1,54 @@
+import type { Actions } from '../actions/actions.ts';
+import type { KeyName } from '../keys.ts';
+import type { Context, Scene } from '../scene.ts';
+
+export interface Binding {
+  readonly id: string;
+  readonly keys: readonly KeyName[];
+  readonly contexts: readonly Context[];
+  /** One or two words for the footer. */
+  readonly label: string;
+  /** One sentence for help and docs. */
+  readonly help: string;
+  /** True, or why not now. */
+  readonly enabled: (scene: Scene) => true | string;
+  readonly run: (actions: Actions, key: KeyName) => void;
+  /** Place in the footer, the lowest first; absent: not shown there. */
+  readonly footer?: number;
+}
+
+export type Test = (scene: Scene) => true | string;
+
+export const views: readonly Context[] = [
+  'overview',
+  'detail',
+  'flows',
+  'events',
+  'hosts',
+  'audit',
+  'network',
+  'sessions',
+];
+
+export const always: Test = () => true;
+export const needsEngine: Test = (scene) => scene.connection.is === 'connected' || 'the engine is not there';
+export const needsForward: Test = (scene) => scene.forward !== null || 'no forward is selected';
+
+/** All of these; the first that says no says why. */
+export const both =
+  (...tests: readonly Test[]): Test =>
+  (scene) => {
+    for (const test of tests) {
+      const answer = test(scene);
+      if (answer !== true) return answer;
+    }
+    return true;
+  };
+
+export const onForward = both(needsEngine, needsForward);
+
+/** The element after this one, round and round. */
+export const next = <T>(list: readonly T[], current: T): T => list[(list.indexOf(current) + 1) % list.length] as T;
+
+/** Rows a page key moves. */
+export const page = (scene: Scene) => Math.max(1, Math.floor(scene.size.rows / 2));

@@ -1,0 +1,134 @@
+import type { ReadStream, WriteStream } from 'node:tty';
+import { render, type SuspendTerminal } from 'ink';
+import type { Client } from '../client/client.ts';
+import type { Settings } from '../model/config.ts';
+import type { Home } from '../model/home.ts';
+import { asciiGlyphs, localeIsUtf8, unicodeGlyphs } from '../present/glyphs.ts';
+import { safeText } from '../present/sanitize.ts';
+import { App } from './app.tsx';
+import { type Clock, systemClock } from './clock.ts';
+import { createDashboard, type Dashboard } from './dashboard.ts';
+import { createPainter, type Painter } from './paint.ts';
+import { chooseTheme, themes } from './theme.ts';
+
+export interface DashboardProgram {
+  /** Connects to the engine; called again when it has died. */
+  readonly client: () => Promise<Client>;
+  readonly home: Home;
+  readonly env: NodeJS.ProcessEnv;
+  readonly stdin: ReadStream;
+  readonly stdout: WriteStream;
+  readonly clock?: Clock;
+}
+
+/** How long the first frame may wait for the engine's picture, so that it is not one that says "connecting". */
+const firstPictureMs = 120;
+const maxFps = 30;
+
+/**
+ * Shows the dashboard until the person leaves or a signal comes. The terminal is left as it was found, whatever
+ * ends it.
+ * @returns the exit code: 0, or 128 and the signal's number
+ */
+export async function runDashboard(options: DashboardProgram): Promise<number> {
+  const { env, stdin, stdout } = options;
+  const done = Promise.withResolvers<number>();
+  let suspendTerminal: SuspendTerminal | null = null;
+  const dashboard = createDashboard({
+    connect: options.client,
+    clock: options.clock ?? systemClock,
+    glyphs: localeIsUtf8(env) ? unicodeGlyphs : asciiGlyphs,
+    size: { columns: stdout.columns || 80, rows: stdout.rows || 24 },
+    terminal: {
+      copy: (text) => void stdout.write(`\u001b]52;c;${Buffer.from(text).toString('base64')}\u0007`),
+      notify: (text) => void stdout.write(`\u0007\u001b]9;${safeText(text)}\u0007`),
+      suspend: () => void suspend(),
+      quit: () => done.resolve(0),
+    },
+  });
+  /** Stops the whole job, as the terminal's own ctrl+z would; comes back when the shell continues it. */
+  const suspend = async () => {
+    await suspendTerminal?.(async () => {
+      process.off('SIGTSTP', onStop);
+      process.kill(0, 'SIGTSTP');
+      // A stopped process has no time passing: this ends once it goes on again, or at once where nothing stops it.
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      process.on('SIGTSTP', onStop);
+    });
+  };
+  const onStop = () => void suspend();
+  const onResize = () => dashboard.resize(stdout.columns || 80, stdout.rows || 24);
+  const onHangup = () => done.resolve(129);
+  const onCrash = (error: unknown) => done.reject(error);
+  const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+  const handlers = Object.entries(signals).map(([signal, code]) => [signal, () => done.resolve(code)] as const);
+
+  stdout.on('resize', onResize);
+  stdout.on('error', onHangup);
+  stdin.on('error', onHangup);
+  stdin.on('end', onHangup);
+  for (const [signal, handler] of handlers) process.on(signal, handler);
+  process.on('SIGTSTP', onStop);
+  process.on('uncaughtException', onCrash);
+  process.on('unhandledRejection', onCrash);
+
+  await pictureOr(dashboard, firstPictureMs);
+  const app = render(
+    <App
+      dashboard={dashboard}
+      painter={(theme) => painterFor(theme, env, stdout)}
+      onSuspendable={(given) => {
+        suspendTerminal = given;
+      }}
+    />,
+    {
+      stdin,
+      stdout,
+      exitOnCtrlC: false,
+      patchConsole: false,
+      alternateScreen: true,
+      incrementalRendering: true,
+      maxFps,
+      isScreenReaderEnabled: wantsReader(dashboard, env),
+    },
+  );
+  try {
+    return await Promise.race([done.promise, app.waitUntilExit().then(() => 0)]);
+  } finally {
+    dashboard.stop();
+    app.unmount();
+    await app.waitUntilExit().catch(() => {});
+    app.cleanup();
+    stdout.off('resize', onResize);
+    stdin.off('end', onHangup);
+    for (const [signal, handler] of handlers) process.off(signal, handler);
+    process.off('SIGTSTP', onStop);
+    process.off('uncaughtException', onCrash);
+    process.off('unhandledRejection', onCrash);
+    stdin.unref();
+  }
+}
+
+function painterFor(setting: Settings['theme'], env: NodeJS.ProcessEnv, stdout: WriteStream): Painter {
+  const depth = stdout.isTTY ? stdout.getColorDepth(env) : 1;
+  return createPainter(themes[chooseTheme(setting, env, depth)], depth);
+}
+
+function wantsReader(dashboard: Dashboard, env: NodeJS.ProcessEnv): boolean {
+  return env.INK_SCREEN_READER === 'true' || dashboard.scene().picture?.snapshot.settings.screenReader === true;
+}
+
+/** Waits for the first picture, but not for long. */
+function pictureOr(dashboard: Dashboard, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const finish = () => {
+      clearTimeout(timer);
+      off();
+      resolve();
+    };
+    const timer = setTimeout(finish, ms);
+    const off = dashboard.subscribe(() => {
+      if (dashboard.scene().picture !== null) finish();
+    });
+  });
+}

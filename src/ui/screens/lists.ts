@@ -1,0 +1,167 @@
+// The views that are one list: flows, events, hosts, audit, router and devices, sessions.
+import { auditColumns, sortAudit } from '../../present/audit.ts';
+import { eventColumns } from '../../present/events.ts';
+import { flowColumns } from '../../present/flows.ts';
+import { hostColumns, hostDetails, hostReason, hostRows, linkLook } from '../../present/hosts.ts';
+import { type Line, seg } from '../../present/line.ts';
+import { deviceColumns, routerColumns, routerSummary } from '../../present/network.ts';
+import { panel } from '../../present/panel.ts';
+import { count } from '../../present/quantity.ts';
+import { sessionColumns, sessionRows } from '../../present/sessions.ts';
+import { stateLooks } from '../../present/states.ts';
+import { flowsOf, type Scene, shownEvents } from '../scene.ts';
+import { listLines } from './list.ts';
+import { shareRows } from './share.ts';
+
+export function flowsLines(scene: Scene, width: number, height: number): Line[] {
+  const rows = flowsOf(scene);
+  const { error } = scene.resources.get({ what: 'flows', forward: null });
+  return listLines({
+    title: { left: `flows ${scene.glyphs.dot} ${rows.length}`, right: `sort ${scene.ui.flowSort}`, focused: true },
+    columns: flowColumns(width, scene.now, true),
+    rows,
+    at: scene.place?.index ?? -1,
+    width,
+    height,
+    glyphs: scene.glyphs,
+    empty: error ?? 'nothing flows at the moment',
+  });
+}
+
+export function eventsLines(scene: Scene, width: number, height: number): Line[] {
+  const { ui, glyphs, resources } = scene;
+  const rows = shownEvents(resources, ui);
+  const at = ui.follow ? rows.length - 1 : (scene.place?.index ?? -1);
+  const notes = [
+    `from ${ui.eventLevel} on`,
+    ui.eventForward === null ? '' : `only ${ui.eventForward}`,
+    ui.follow ? 'following' : '',
+  ].filter((note) => note !== '');
+  return listLines({
+    title: { left: `events ${glyphs.dot} ${rows.length}`, right: notes.join(` ${glyphs.dot} `), focused: true },
+    columns: eventColumns(scene.now),
+    rows,
+    at,
+    width,
+    height,
+    glyphs,
+    empty: resources.get({ what: 'events' }).error ?? 'nothing has happened yet',
+  });
+}
+
+export function hostsLines(scene: Scene, width: number, height: number): Line[] {
+  const { picture, glyphs, now, place } = scene;
+  if (picture === null) return [];
+  const rows = hostRows(picture.snapshot, scene.views);
+  const selected = rows[place?.index ?? -1];
+  const details = selected === undefined ? [] : hostDetails(selected, glyphs);
+  const below = height >= 14 && selected !== undefined ? details.length + 2 : 0;
+  const lines = listLines({
+    title: { left: `hosts ${glyphs.dot} ${rows.length}`, focused: true },
+    columns: hostColumns(now),
+    rows,
+    at: place?.index ?? -1,
+    width,
+    height: height - below,
+    glyphs,
+    empty: 'no forward goes over SSH yet',
+    mark: ({ link }) => {
+      const state = linkLook(link.status);
+      return seg(glyphs.state(state), stateLooks[state].role);
+    },
+    instead: (row) => {
+      const line = hostReason(row, now);
+      return line === null ? null : { from: 'address', line };
+    },
+  });
+  if (below === 0 || selected === undefined) return lines;
+  const detail = details.map(([key, value]): Line => [seg(` ${key.padEnd(14)}`, 'dim'), seg(value)]);
+  return [...lines, ...panel({ left: selected.link.spec.dest }, detail, width, glyphs)];
+}
+
+export function auditLines(scene: Scene, width: number, height: number): Line[] {
+  const { value, error } = scene.resources.get({ what: 'audit' });
+  const rows = sortAudit(value ?? []);
+  const found = rows.filter(({ finding }) => finding !== null).length;
+  const selected = rows[scene.place?.index ?? -1];
+  const below = height >= 12 && selected?.finding ? 3 : 0;
+  const lines = listLines({
+    title: {
+      left: `audit ${scene.glyphs.dot} ${count(rows.length, 'open port')}`,
+      right: value === null ? '' : found === 0 ? 'nothing to worry about' : count(found, 'finding'),
+      focused: true,
+    },
+    columns: auditColumns,
+    rows,
+    at: scene.place?.index ?? -1,
+    width,
+    height: height - below,
+    glyphs: scene.glyphs,
+    empty: error ?? (value === null ? 'looking' : 'no port is open'),
+  });
+  if (below === 0 || !selected?.finding) return lines;
+  const text: Line = [seg(` ${selected.finding.code}  `, 'dim'), seg(selected.finding.message)];
+  return [...lines, ...panel({ left: `${selected.proto}/${selected.port}` }, [text], width, scene.glyphs)];
+}
+
+export function networkLines(scene: Scene, width: number, height: number): Line[] {
+  const { glyphs, place, resources } = scene;
+  const router = resources.get({ what: 'router' });
+  const devices = resources.get({ what: 'devices' });
+  const mappings = router.value?.mappings ?? [];
+  const seen = devices.value ?? [];
+  const at = place?.index ?? -1;
+  const [routerRows = 0, deviceRows = 0] = shareRows(
+    [Math.max(1, mappings.length), Math.max(1, seen.length)],
+    height - 7,
+    at < mappings.length ? 0 : 1,
+  );
+  const summary = router.value === null ? (router.error ?? 'asking the router') : routerSummary(router.value);
+  const warning = router.value?.warning;
+  const head: Line = [
+    seg(` ${summary}`, router.error === null ? 'plain' : 'bad'),
+    seg(warning ? `  ${warning}` : '', 'busy'),
+  ];
+  return [
+    head,
+    ...listLines({
+      title: {
+        left: `router ${glyphs.dot} ${count(mappings.length, 'mapping')}`,
+        focused: at >= 0 && at < mappings.length,
+      },
+      columns: routerColumns,
+      rows: mappings,
+      at: at < mappings.length ? at : -1,
+      width,
+      height: routerRows + 3,
+      glyphs,
+      empty: 'no mapping',
+    }),
+    ...listLines({
+      title: { left: `devices ${glyphs.dot} ${seen.length}`, focused: at >= mappings.length },
+      columns: deviceColumns,
+      rows: seen,
+      at: at - mappings.length,
+      width,
+      height: deviceRows + 3,
+      glyphs,
+      empty: devices.error ?? (devices.value === null ? 'looking' : 'no machine has been seen'),
+    }),
+  ];
+}
+
+export function sessionsLines(scene: Scene, width: number, height: number): Line[] {
+  const { picture, glyphs } = scene;
+  if (picture === null) return [];
+  const rows = sessionRows(picture.snapshot, scene.views);
+  return listLines({
+    title: { left: `sessions ${glyphs.dot} ${rows.length}`, focused: true },
+    columns: sessionColumns(glyphs),
+    rows,
+    at: scene.place?.index ?? -1,
+    width,
+    height,
+    glyphs,
+    empty: 'no session',
+  });
+}

@@ -1,0 +1,35 @@
+import { cutText, type Line, seg, textWidth } from '../../present/line.ts';
+import type { TextField } from '../text-field.ts';
+
+const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+
+/** A field as typed, the cursor a cell of its own; long texts show the part around the cursor. */
+export function fieldLine(
+  field: TextField,
+  width: number,
+  { focused, example = '', hidden = false }: { focused: boolean; example?: string; hidden?: boolean },
+): Line {
+  const text = hidden ? '*'.repeat([...graphemes.segment(field.text)].length) : field.text;
+  const at = hidden ? [...graphemes.segment(field.text.slice(0, field.at))].length : field.at;
+  if (text === '') {
+    const hint = seg(cutText(example, width - 1), 'dim');
+    return focused ? [{ ...seg(' ', 'input'), back: 'cursor' }, hint] : [seg(' '), hint];
+  }
+  if (!focused) return [seg(cutText(text, width), 'plain')];
+  let before = text.slice(0, at);
+  const [under = ''] = [...graphemes.segment(text.slice(at))].map(({ segment }) => segment);
+  let after = text.slice(at + under.length);
+  const room = Math.max(1, width - textWidth(under === '' ? ' ' : under));
+  while (textWidth(before) > room)
+    before = [...graphemes.segment(before)]
+      .slice(1)
+      .map(({ segment }) => segment)
+      .join('');
+  while (textWidth(before) + textWidth(after) > room && after !== '') {
+    after = [...graphemes.segment(after)]
+      .slice(0, -1)
+      .map(({ segment }) => segment)
+      .join('');
+  }
+  return [seg(before, 'input'), { ...seg(under === '' ? ' ' : under, 'input'), back: 'cursor' }, seg(after, 'input')];
+}

@@ -1,0 +1,57 @@
+import { type Line, lineWidth, type Segment, seg, spread } from '../../present/line.ts';
+import { bindingsIn } from '../keymap/keymap.ts';
+import { keyLabel } from '../keys.ts';
+import type { Scene } from '../scene.ts';
+import { fieldLine } from './field.ts';
+
+/** The last line: what was just said, the filter being typed, or the keys that matter here. */
+export function footerLine(scene: Scene, width: number): Line {
+  const { ui, glyphs, context } = scene;
+  if (ui.toast !== null) return [seg(' '), seg(ui.toast.text, ui.toast.role)];
+  if (context === 'filter') {
+    const keys = keyList(scene, Math.floor(width / 2));
+    const left: Line = [
+      seg(' / ', 'key', true),
+      ...fieldLine(ui.filter, Math.max(8, width - lineWidth(keys) - 6), {
+        focused: true,
+        example: width >= 70 ? 'words, state:failed, port:5432, !host:db' : 'words, port:80',
+      }),
+    ];
+    return spread(left, keys, width);
+  }
+  const filter: Line =
+    context === 'overview' && ui.filter.text !== ''
+      ? [seg(` / ${ui.filter.text} `, 'ask'), seg(glyphs.dot, 'frame')]
+      : [];
+  return [...filter, ...keyList(scene, width - lineWidth(filter))];
+}
+
+/** As many keys of the context as fit, the most useful first, help and leaving always. */
+export function keyList(scene: Scene, width: number): Line {
+  const { glyphs, context } = scene;
+  const listed = bindingsIn(context)
+    .filter(({ footer }) => footer !== undefined)
+    .sort((a, b) => (a.footer ?? 0) - (b.footer ?? 0));
+  const item = (binding: (typeof listed)[number], long: boolean): Segment[] => [
+    seg(keyLabel(binding.keys[0] ?? '', glyphs.ascii), binding.enabled(scene) === true ? 'key' : 'dim', true),
+    seg(` ${binding.label}${long && binding.id === 'quit' ? ' (forwards stay up)' : ''}`, 'dim'),
+  ];
+  const gap = seg(width >= 70 ? ` ${glyphs.dot} ` : '  ', 'frame');
+  for (const long of [true, false]) {
+    const kept = [...listed];
+    // Help and leaving go last; what else there is gives way from the back.
+    while (kept.length > 0) {
+      const line: Line = [
+        seg(' '),
+        ...kept.flatMap((binding, i) => [...(i === 0 ? [] : [gap]), ...item(binding, long)]),
+      ];
+      if (lineWidth(line) <= width) {
+        if (long && kept.length < listed.length) break;
+        return line;
+      }
+      const last = kept.findLastIndex(({ footer }) => (footer ?? 0) < 21);
+      kept.splice(Math.max(0, last), 1);
+    }
+  }
+  return [];
+}

@@ -1,0 +1,58 @@
+import { filterColumns } from '../../../present/filter.ts';
+import { cutText, fitText, type Line, seg } from '../../../present/line.ts';
+import { panel } from '../../../present/panel.ts';
+import { stateLooks } from '../../../present/states.ts';
+import { bindingsIn } from '../../keymap/keymap.ts';
+import { keyLabel } from '../../keys.ts';
+import type { Scene } from '../../scene.ts';
+
+/** The keys that work right here, and what the signs mean; a key that cannot be used now says why. */
+export function helpLines(scene: Scene, width: number, height: number, scroll: number): Line[] {
+  const { glyphs, ui } = scene;
+  const inner = width - 4;
+  const keys = bindingsIn(ui.view.is);
+  const labels = keys.map(({ keys: names }) => names.map((name) => keyLabel(name, glyphs.ascii)).join(' '));
+  const keyWidth = Math.min(14, Math.max(...labels.map((label) => label.length)));
+  const lines: Line[] = keys.map((binding, i) => {
+    const able = binding.enabled(scene);
+    const head = fitText(labels[i] ?? '', keyWidth + 2);
+    const room = inner - keyWidth - 2;
+    return able === true
+      ? [seg(head, 'key', true), seg(cutText(binding.help, room, glyphs.ellipsis))]
+      : [seg(head, 'dim'), seg(cutText(`${binding.help} (${able})`, room, glyphs.ellipsis), 'dim')];
+  });
+  const more: Line[] = [];
+  if (ui.view.is === 'overview' || ui.view.is === 'detail') {
+    more.push([], [seg('states', 'title', true)]);
+    more.push(
+      Object.values(stateLooks).flatMap(({ glyph, ascii, role, word }) => [
+        seg(`${glyphs.ascii ? ascii : glyph} ${word}   `, role),
+      ]),
+    );
+    more.push([
+      seg(`${glyphs.rx} `, 'rx'),
+      seg('what targets send back   ', 'dim'),
+      seg(`${glyphs.tx} `, 'tx'),
+      seg('what is sent to them', 'dim'),
+    ]);
+  }
+  if (ui.view.is === 'overview') {
+    more.push([], [seg('filter', 'title', true)]);
+    more.push([
+      seg(
+        cutText(`words, !word, and ${filterColumns.map((name) => `${name}:`).join(' ')}`, inner, glyphs.ellipsis),
+        'dim',
+      ),
+    ]);
+  }
+  const all = [...lines, ...more];
+  const room = height - 2;
+  const from = Math.max(0, Math.min(scroll, all.length - room));
+  const right = all.length > room ? `${from + 1}-${Math.min(all.length, from + room)} of ${all.length}` : 'esc closes';
+  return panel(
+    { left: `help ${glyphs.dot} ${ui.view.is}`, right, focused: true },
+    all.slice(from, from + room).map((line) => [seg(' '), ...line]),
+    width,
+    glyphs,
+  );
+}
