@@ -1,6 +1,9 @@
 // Mappings that somebody else performs: the kernel, or the router. Turns forwards and opened triggers into rules, follows
 // internal hosts that move, and hands each gateway all it should hold whenever that changes.
 import type { Gateway, GatewayRule } from '../gateways/gateway.ts';
+import type { NftablesGateway } from '../gateways/nftables/gateway.ts';
+import type { KernelTrigger } from '../gateways/nftables/kernel-triggers.ts';
+import type { RouterGateway } from '../gateways/router/router.ts';
 import { isOwnAddress, lanAddress } from '../machine/interfaces.ts';
 import { followHost } from '../machine/internal-host.ts';
 import { listeners } from '../machine/sockets.ts';
@@ -15,7 +18,7 @@ import type { Runs } from './runs.ts';
 type GatewayName = Gateway['name'];
 
 export interface MappingsOptions {
-  readonly gateways: Readonly<Record<GatewayName, Gateway>>;
+  readonly gateways: { readonly nftables: NftablesGateway; readonly router: RouterGateway };
   readonly runs: Runs;
   readonly meter: Meter;
   readonly onStatus: (owner: string, status: ListenerStatus) => void;
@@ -45,6 +48,7 @@ export function createMappings(options: MappingsOptions) {
   const used = new Set<GatewayName>();
   const syncing = new Map<GatewayName, Promise<void>>();
   const dirty = new Set<GatewayName>();
+  let kernelTriggers: readonly KernelTrigger[] = [];
   let stopped = false;
 
   const sync = (via: GatewayName): void => {
@@ -54,8 +58,10 @@ export function createMappings(options: MappingsOptions) {
     const run = async () => {
       while (dirty.delete(via) && !stopped) {
         const rules = await rulesOf(via);
-        if (rules.length > 0) used.add(via);
-        if (used.has(via)) await gateways[via].sync(rules);
+        if (rules.length > 0 || (via === 'nftables' && kernelTriggers.length > 0)) used.add(via);
+        if (!used.has(via)) continue;
+        if (via === 'nftables') await gateways.nftables.sync(rules, kernelTriggers);
+        else await gateways.router.sync(rules);
       }
     };
     syncing.set(
@@ -161,6 +167,11 @@ export function createMappings(options: MappingsOptions) {
       if (rules.length === 0) extra.delete(owner);
       else extra.set(owner, { via, rules });
       sync(via);
+    },
+
+    setKernelTriggers(triggers: readonly KernelTrigger[]): void {
+      kernelTriggers = triggers;
+      sync('nftables');
     },
 
     /** Gateways that may hold something of ours from a former life are looked at even without a rule. */
