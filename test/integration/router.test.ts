@@ -176,6 +176,41 @@ describe.skipIf(unable)(`router leases${unable ? ` (${unable})` : ''}`, () => {
     expect(router.mapped()).toEqual([]);
   });
 
+  test('after a change of our address the lease is asked for again, once the old one is over', async () => {
+    const client = await start({ leaseSeconds: 5, watchSeconds: 1 }, {});
+    await client.sync(rule('web', 18080, 8080));
+    await client.reaches('web', 'open');
+    const move = (from: string, to: string) => {
+      net.ip('lan', 'addr', 'del', `${from}/24`, 'dev', 'eth0');
+      net.ip('lan', 'addr', 'add', `${to}/24`, 'dev', 'eth0');
+      net.ip('lan', 'route', 'add', 'default', 'via', addresses.gatewayLan.v4);
+    };
+    move(addresses.lan.v4, '192.168.77.20');
+    try {
+      await until('the change to be seen', () => client.noted('router_moved') > 0);
+      const nat = () => net.must('gateway', ['nft', 'list', 'ruleset']);
+      await until('the new mapping', () => nat().includes('18080 dnat ip to 192.168.77.20:8080'), {
+        timeoutMs: 25_000,
+      });
+      await client.reaches('web', 'open');
+      expect(await ask(net, 'wan', 'tcp', wanAddress, 18080)).toBe('lan hello');
+      expect(client.noted('router_mapped')).toBe(2);
+    } finally {
+      move('192.168.77.20', addresses.lan.v4);
+    }
+  });
+
+  test('a router that was away for a while is given its leases again when it is back', async () => {
+    const client = await start({ watchSeconds: 1 }, { natpmp: false });
+    await client.sync(rule('web', 18080, 8080));
+    await client.reaches('web', 'open');
+    const before = Date.now();
+    await router.kill();
+    await until('several looks at the dead router', () => Date.now() - before > 6000);
+    await router.run();
+    await until('the lease to be back', () => router.mapped().includes('tcp/18080'), { timeoutMs: 25_000 });
+  });
+
   test('without a router it is retried, and made once there is one', async () => {
     const client = await start({ watchSeconds: 1 });
     await client.sync(rule('web', 18080, 8080));

@@ -31,6 +31,8 @@ export class RouterLink {
   private thorough = false;
   private readonly epochs = new Map<ProtocolName, Epoch>();
   private lost = false;
+  /** The way last used, whether or not the router answers now. */
+  private known: Way | null = null;
   /** Null until `connect`, and after `reset`. */
   way: Way | null = null;
 
@@ -61,6 +63,7 @@ export class RouterLink {
       );
     }
     this.way = way;
+    this.known = way;
     return way;
   }
 
@@ -137,22 +140,23 @@ export class RouterLink {
     sample: { request: PortRequest; protocol: ProtocolName } | null,
     signal: AbortSignal,
   ): Promise<Finding> {
-    const { way } = this;
     const present = await findWay(this.options.family, this.options.override);
-    if (way === null) return { is: 'silent' };
-    if (present === null) return { is: 'silent' };
-    if (present.gateway !== way.gateway || present.local !== way.local) {
+    const { known } = this;
+    if (known === null || present === null) return { is: 'silent' };
+    if (present.gateway !== known.gateway || present.local !== known.local) {
       this.reset();
       this.epochs.clear();
+      this.known = null;
       return { is: 'moved' };
     }
-    const protocol = this.protocols.find(({ name }) => name === sample?.protocol) ?? this.protocols[0];
-    if (protocol === undefined) return { is: 'silent' };
     try {
+      await this.connect(signal);
+      const protocol = this.protocols.find(({ name }) => name === sample?.protocol) ?? this.protocols[0];
+      if (protocol === undefined) return { is: 'silent' };
       const pulse = await within(requestMs, signal, (limited) => protocol.pulse(limited));
       this.see(protocol.name, pulse.epochSeconds);
       if (this.takeLost()) return { is: 'lost' };
-      if (sample !== null && protocol.holds !== undefined) {
+      if (sample?.protocol === protocol.name && protocol.holds !== undefined) {
         const held = await within(requestMs, signal, async (limited) => protocol.holds?.(sample.request, limited));
         if (held === false) return { is: 'lost' };
       }
