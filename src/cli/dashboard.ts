@@ -15,6 +15,5 @@ export type RunDashboard = (options: DashboardOptions) => Promise<number>;
 
 /** The one place React comes in, and only when somebody wants to look. */
 export async function loadDashboard(): Promise<RunDashboard> {
-  const door = '../ui/main.tsx';
-  return ((await import(door)) as { runDashboard: RunDashboard }).runDashboard;
+  return (await import('../ui/main.tsx')).runDashboard;
 }

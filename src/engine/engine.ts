@@ -1,25 +1,34 @@
 // The engine's composition: state, desired state, what runs, and who is told. Collaborators come in; nothing here
 // touches the network or prints.
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import os from 'node:os';
+import path from 'node:path';
 import type { WorkerEvent } from '../dataplane/messages.ts';
+import type { GatewayReports } from '../gateways/gateway.ts';
+import { createNftablesGateway, type NftablesGateway } from '../gateways/nftables/gateway.ts';
+import { createRouterGateway, type RouterGateway } from '../gateways/router/router.ts';
 import { version } from '../model/build.ts';
 import { type Config, type Forward, isSshForward, type SshForward } from '../model/config.ts';
 import { conflictError, findConflict } from '../model/conflicts.ts';
 import type { EventLevel } from '../model/event.ts';
 import type { Home } from '../model/home.ts';
 import type { LinkSpec } from '../model/host.ts';
-import type { Snapshot } from '../model/snapshot.ts';
+import type { Snapshot, TriggerHistory } from '../model/snapshot.ts';
+import type { ListenerStatus } from '../model/state.ts';
 import type { ConfigFile } from '../store/config-file.ts';
 import { announce } from './announce.ts';
 import { createDesired, type Desired } from './desired.ts';
 import { createEventLog, type EventLog } from './events.ts';
 import { createExpiry } from './expiry.ts';
 import type { Logger } from './log.ts';
+import { createMappings, type Mappings } from './mappings.ts';
 import { Meter, type Totals } from './meter.ts';
 import { createPool, type Pool } from './pool.ts';
 import { createPublisher, type Publisher } from './publisher.ts';
 import { createRuns, type RunRequest, type Runs } from './runs.ts';
 import { type Action, initialState, reduce } from './state.ts';
+import { createTriggers, type Triggers } from './triggers.ts';
 
 const sampleEveryMs = 500;
 
@@ -30,6 +39,8 @@ export interface EngineOptions {
   readonly workerFile: string;
   readonly kept: Readonly<Record<string, Totals>>;
   readonly plan: (forward: SshForward, noCommonAlgorithm: boolean) => Promise<LinkSpec[]>;
+  /** Address of the router to ask; null for the gateway of the default route. */
+  readonly routerAddress: string | null;
 }
 
 export interface Engine {
@@ -41,6 +52,10 @@ export interface Engine {
   readonly pool: Pool;
   readonly publisher: Publisher;
   readonly runs: Runs;
+  readonly mappings: Mappings;
+  readonly triggers: Triggers;
+  readonly nftables: NftablesGateway;
+  readonly router: RouterGateway;
   readonly startedAtMs: number;
   state(): Snapshot;
   dispatch(action: Action): void;
@@ -50,7 +65,8 @@ export interface Engine {
   /** Starts again what runs under these names. */
   restart(names: readonly string[]): void;
   start(): void;
-  stop(): Promise<void>;
+  /** @param handover whether a successor takes over, so that kernel rules and leases stay */
+  stop(handover: boolean): Promise<void>;
 }
 
 /** What of a forward matters to the thing that runs it. */
@@ -101,6 +117,10 @@ export function createEngine(options: EngineOptions): Engine {
   const onWorkerEvent = (event: WorkerEvent): void => {
     switch (event.on) {
       case 'listener':
+        if (event.id.includes('/')) {
+          onExtraRun(event.id, event.status);
+          return;
+        }
         if (!runs.has(event.id) || runs.requested(event.id) === null) return;
         dispatch({ type: 'listener', at: timestamp(), name: event.id, status: event.status });
         return;
@@ -112,9 +132,10 @@ export function createEngine(options: EngineOptions): Engine {
         )
           return;
         dispatch({ type: 'link', at: timestamp(), id: event.id, status: event.status });
+        if (event.status.is === 'up') triggers.onLinkUp(event.id);
         return;
       case 'probe':
-        dispatch({ type: 'probe', at: timestamp(), name: event.id, status: event.status });
+        if (!event.id.includes('/')) dispatch({ type: 'probe', at: timestamp(), name: event.id, status: event.status });
         return;
       case 'prompt':
         dispatch({ type: 'prompt', prompt: event.prompt });
@@ -124,6 +145,9 @@ export function createEngine(options: EngineOptions): Engine {
         return;
       case 'note':
         note(event.level, event.forward, event.code, event.message);
+        return;
+      case 'call':
+        triggers.onCall(event);
         return;
       case 'stopped':
         runs.stopped(event.id);
@@ -140,6 +164,7 @@ export function createEngine(options: EngineOptions): Engine {
       log.error({ worker, why }, 'a data-plane thread ended');
       runs.workerDied(worker);
     },
+    greeting: () => [{ do: 'triggers', watches: triggers.watches() }],
   });
   const runs = createRuns({
     pool,
@@ -147,34 +172,80 @@ export function createEngine(options: EngineOptions): Engine {
     settings: () => state.settings,
     plan: options.plan,
     linkStatus: (id) => state.links[id]?.status ?? null,
-    onListener: (id, status) => dispatch({ type: 'listener', at: timestamp(), name: id, status }),
+    onListener: (id, status) => {
+      if (id.includes('/')) onExtraRun(id, status);
+      else dispatch({ type: 'listener', at: timestamp(), name: id, status });
+    },
     onBound: (id, links) => dispatch({ type: 'bound', name: id, links }),
   });
 
-  /** What the data plane should run for a forward; null for nothing. */
-  const wanted = (forward: Forward, config: Config): RunRequest | null => {
-    if (!forward.enabled || forward.kind === 'trigger') return null;
-    if (!isSshForward(forward) && forward.via !== 'relay') return null;
-    // Only a file edited by hand can hold a conflict: the first of the two keeps the port.
-    const earlier = config.forwards.slice(0, config.forwards.indexOf(forward)).filter(({ enabled }) => enabled);
-    const conflict = findConflict(forward, earlier);
-    if (conflict !== null) {
-      dispatch({
-        type: 'listener',
-        at: timestamp(),
-        name: forward.name,
-        status: { is: 'failed', error: conflictError(forward, conflict).failure },
-      });
-      return null;
-    }
-    return { id: forward.name, forward };
+  const onStatus = (name: string, status: ListenerStatus): void =>
+    dispatch({ type: 'listener', at: timestamp(), name, status });
+  const reports: GatewayReports = { status: onStatus, note };
+  const onSeen = (name: string, item: TriggerHistory): void => {
+    dispatch({ type: 'trigger_seen', name, item });
+    const level = item.what === 'refused' ? 'warn' : 'info';
+    note(level, name, `trigger_${item.what}`, `${item.what.replace('_', ' ')} for ${item.host}: ${item.why}`);
+  };
+  const nftables = createNftablesGateway({
+    instance: createHash('sha256').update(home.dir).digest('hex').slice(0, 12),
+    reports,
+    triggerReports: {
+      state: (name, opened) => dispatch({ type: 'opened', name, opened }),
+      event: onSeen,
+      refreshed: (name, host) => note('debug', name, 'trigger_refreshed', `kept open by ${host}`),
+    },
+  });
+  const leaseFile = path.join(home.stateDir, 'leases.json');
+  const router = createRouterGateway({ stateFile: leaseFile, reports, gateway: options.routerAddress });
+  const mappings = createMappings({ gateways: { nftables, router }, runs, meter, onStatus });
+  const triggers = createTriggers({
+    runs,
+    meter,
+    stateFile: path.join(home.stateDir, 'triggers.json'),
+    watch: (watches) => pool.broadcast({ do: 'triggers', watches }),
+    setRules: mappings.setExtra,
+    setKernelTriggers: mappings.setKernelTriggers,
+    openKernel: (name, host, forMs) => nftables.openTrigger(name, host, forMs),
+    closeKernel: (name) => nftables.closeTrigger(name),
+    linkDest: (id) => {
+      const link = state.links[id];
+      return link === undefined ? null : { dest: link.spec.dest, status: link.status };
+    },
+    opened: (name) => state.forwards[name]?.opened ?? [],
+    onStatus,
+    onOpened: (name, opened) => dispatch({ type: 'opened', name, opened }),
+    onSeen,
+  });
+
+  /** What runs on behalf of a forward that somebody else performs: a trigger's ways, a router mapping's relay. */
+  function onExtraRun(id: string, status: ListenerStatus): void {
+    if (id.includes('/open/')) triggers.onRun(id, status);
+    else if (status.is === 'failed') onStatus(id.slice(0, id.indexOf('/')), status);
+  }
+
+  /** The enabled forwards that can be. Only a file edited by hand can hold a conflict: the first of two keeps the port. */
+  const withoutConflicts = (config: Config): Config => {
+    const accepted: Forward[] = [];
+    const forwards = config.forwards.filter((forward) => {
+      if (!forward.enabled) return false;
+      const conflict = findConflict(forward, accepted);
+      if (conflict === null) {
+        accepted.push(forward);
+        return true;
+      }
+      onStatus(forward.name, { is: 'failed', error: conflictError(forward, conflict).failure });
+      return false;
+    });
+    return { ...config, forwards };
   };
 
   function reconcile(config: Config): void {
+    const effective = withoutConflicts(config);
     const should = new Map<string, RunRequest>();
-    for (const forward of config.forwards) {
-      const request = wanted(forward, config);
-      if (request !== null) should.set(request.id, request);
+    for (const forward of effective.forwards) {
+      if (forward.kind === 'trigger' || (!isSshForward(forward) && forward.via !== 'relay')) continue;
+      should.set(forward.name, { id: forward.name, forward });
     }
     for (const id of runs.ids()) {
       if (id.includes('/')) continue;
@@ -184,7 +255,9 @@ export function createEngine(options: EngineOptions): Engine {
       else if (has === null || runPart(has.forward) !== runPart(request.forward)) runs.start(request);
     }
     for (const request of should.values()) if (!runs.has(request.id)) runs.start(request);
-    for (const name of Object.keys(meter.totals())) if (!Object.hasOwn(state.forwards, name)) meter.forget(name);
+    mappings.update(effective);
+    triggers.update(effective);
+    for (const name of meter.names()) if (!Object.hasOwn(state.forwards, name)) meter.forget(name);
     expiry.schedule(config);
   }
 
@@ -204,6 +277,10 @@ export function createEngine(options: EngineOptions): Engine {
     pool,
     publisher,
     runs,
+    mappings,
+    triggers,
+    nftables,
+    router,
     startedAtMs,
     state: () => state,
     dispatch,
@@ -228,14 +305,25 @@ export function createEngine(options: EngineOptions): Engine {
       }
     },
     start() {
-      reconcile(desired.config());
-      sampler = setInterval(() => publisher.counters(timestamp(), meter.sample()), sampleEveryMs);
+      const config = desired.config();
+      reconcile(config);
+      // What a killed engine left behind is adopted, or taken away where it is no longer wanted.
+      if (config.forwards.some((forward) => 'via' in forward && forward.via === 'nftables'))
+        mappings.recover('nftables');
+      if (existsSync(leaseFile)) mappings.recover('router');
+      let beat = 0;
+      sampler = setInterval(() => {
+        publisher.counters(timestamp(), meter.sample());
+        if (++beat % 2 === 0)
+          void mappings.count().catch((error: unknown) => log.warn({ err: error }, 'counters could not be read'));
+      }, sampleEveryMs);
     },
-    async stop() {
+    async stop(handover) {
       if (sampler !== null) clearInterval(sampler);
       sampler = null;
       expiry.stop();
-      await pool.stop();
+      triggers.stop();
+      await Promise.all([mappings.stop(!handover), pool.stop()]);
     },
   };
 }

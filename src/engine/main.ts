@@ -9,8 +9,11 @@ import { openConfigFile } from '../store/config-file.ts';
 import { createEngine } from './engine.ts';
 import { forwardHandlers } from './handlers/forwards.ts';
 import { hostHandlers } from './handlers/hosts.ts';
+import { importHandlers } from './handlers/import.ts';
 import { lifecycleHandlers } from './handlers/lifecycle.ts';
+import { reportHandlers } from './handlers/reports.ts';
 import { trafficHandlers } from './handlers/traffic.ts';
+import { triggerHandlers } from './handlers/triggers.ts';
 import { openLog } from './log.ts';
 import { memoizeFor } from './memoize.ts';
 import { type Handlers, serve } from './server.ts';
@@ -44,6 +47,7 @@ async function main(): Promise<void> {
     log,
     workerFile: path.join(path.dirname(process.argv[1] ?? '.'), 'worker.js'),
     kept: readTotals(totalsFile),
+    routerAddress: process.env.SALLYPORT_ROUTER || null,
     plan: ({ host, ssh }, noCommonAlgorithm) => plan({ dest: host, overrides: ssh ?? {} }, { noCommonAlgorithm }),
   });
 
@@ -66,7 +70,7 @@ async function main(): Promise<void> {
     engine.publisher.bye(reason);
     accept = (socket) => void socket.destroy();
     // The JSON-RPC library writes some turns of the loop later; watchers should hear why before the line is cut.
-    await Promise.all([engine.stop(), new Promise((resolve) => setTimeout(resolve, 30))]);
+    await Promise.all([engine.stop(reason === 'restart'), new Promise((resolve) => setTimeout(resolve, 30))]);
     saveTotals();
     // Only now may a successor take the home: its ports are free.
     release();
@@ -78,12 +82,15 @@ async function main(): Promise<void> {
   process.on('SIGTERM', () => void stop('stop'));
   process.on('SIGINT', () => void stop('stop'));
 
-  const handlers = {
+  const handlers: Handlers = {
     ...lifecycleHandlers(engine, (reason) => void stop(reason)),
     ...forwardHandlers(engine),
     ...trafficHandlers(engine),
     ...hostHandlers(engine),
-  } as Handlers;
+    ...reportHandlers(engine),
+    ...triggerHandlers(engine),
+    ...importHandlers(engine),
+  };
   accept = (socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));

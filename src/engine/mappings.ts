@@ -180,6 +180,12 @@ export function createMappings(options: MappingsOptions) {
       sync(via);
     },
 
+    /** The rules of kernel mappings whose host is known now. */
+    kernelRules: (): GatewayRule[] =>
+      wanted.flatMap((mapping) => {
+        const address = followed.get(mapping.name)?.address ?? null;
+        return mapping.via === 'nftables' && address !== null ? kernelRules(mapping, address) : [];
+      }),
     uses: (via: GatewayName): boolean => used.has(via),
     flows: async (owner: string | null) =>
       (await Promise.all(names.filter((via) => used.has(via)).map((via) => gateways[via].flows(owner)))).flat(),

@@ -72,6 +72,10 @@ export class Meter {
     gauge.outside = counts;
   }
 
+  names(): string[] {
+    return [...this.gauges.keys()];
+  }
+
   forget(name: string): void {
     this.gauges.delete(name);
   }

@@ -9,6 +9,8 @@ export interface PoolEvents {
   event(event: WorkerEvent, worker: number): void;
   /** A worker died and took what it ran with it; it will be started anew when it is next needed. */
   died(worker: number, why: string): void;
+  /** What a thread is told first. */
+  greeting(): Command[];
 }
 
 export interface Pool {
@@ -55,6 +57,7 @@ export function createPool(workerFile: string, size: number | 'auto', events: Po
       if (!stopping) events.died(index, why || `exit code ${code}`);
     });
     threads[index] = thread;
+    for (const command of events.greeting()) thread.postMessage(command);
     return thread;
   };
 

@@ -1,3 +1,6 @@
+import type { GatewayRule } from '../../gateways/gateway.ts';
+import { kernelConflict } from '../../gateways/nftables/kernel-conflict.ts';
+import { listeners } from '../../machine/sockets.ts';
 import { addressReach } from '../../model/cidr.ts';
 import type { Forward } from '../../model/config.ts';
 import { conflictError, findConflict } from '../../model/conflicts.ts';
@@ -6,7 +9,9 @@ import { type ForwardView, type Snapshot, viewForward } from '../../model/snapsh
 import type { Preview } from '../../protocol/methods.ts';
 import { readForward } from '../desired.ts';
 import type { Engine } from '../engine.ts';
+import { kernelRules } from '../mappings.ts';
 import type { Handlers } from '../server.ts';
+import { openRanges } from '../triggers.ts';
 
 /** States a forward stays in until something happens to it. */
 const settled = new Set(['up', 'off', 'failed', 'waiting', 'degraded']);
@@ -32,7 +37,7 @@ function warningsOf(forward: Forward): string[] {
   return warnings;
 }
 
-function preview(engine: Engine, raw: unknown, replacing: string | undefined): Preview {
+async function preview(engine: Engine, raw: unknown, replacing: string | undefined): Promise<Preview> {
   try {
     const forward = readForward(raw);
     const others = engine.desired.config().forwards.filter(({ name }) => name !== replacing);
@@ -41,9 +46,32 @@ function preview(engine: Engine, raw: unknown, replacing: string | undefined): P
     }
     const conflict = findConflict(forward, others);
     if (conflict !== null) throw conflictError(forward, conflict);
+    await refuseShadows([forward]);
     return { refusal: null, warnings: warningsOf(forward), actions: [] };
   } catch (error) {
     return { refusal: toFailure(error), warnings: [], actions: [] };
+  }
+}
+
+/** Ports a forward takes in the kernel, before this machine's own programs see them. */
+function kernelPorts(forward: Forward): Pick<GatewayRule, 'proto' | 'external'>[] {
+  if (forward.kind === 'mapping' && forward.via === 'nftables' && forward.force !== true)
+    return kernelRules(forward, '');
+  if (forward.kind !== 'trigger' || forward.via !== 'nftables') return [];
+  return openRanges(forward.open).map(({ proto, first, last }) => ({
+    proto,
+    external: { address: null, first, last },
+  }));
+}
+
+/** Refuses kernel rules that would take a port from a program on this machine, above all from its sshd. */
+async function refuseShadows(forwards: readonly Forward[]): Promise<void> {
+  const rules = forwards.flatMap(kernelPorts);
+  if (rules.length === 0) return;
+  const open = (await listeners()).filter(({ pid }) => pid !== process.pid);
+  for (const rule of rules) {
+    const refusal = kernelConflict(rule, open);
+    if (refusal !== null) throw refusal;
   }
 }
 
@@ -83,8 +111,14 @@ export function forwardHandlers(engine: Engine): Pick<Handlers, Mine> {
       return state.order.map((name) => viewNamed(engine, name, state));
     },
     show: ({ name }) => ({ view: viewNamed(engine, name), config: desired.get(name) }),
-    add: ({ forwards, up }) => desired.add(forwards, up).map(({ name }) => name),
-    edit: ({ name, patch }) => {
+    add: async ({ forwards, up }) => {
+      await refuseShadows(forwards.map(readForward));
+      return desired.add(forwards, up).map(({ name }) => name);
+    },
+    edit: async ({ name, patch }) => {
+      const next = desired.patched(name, patch);
+      if (JSON.stringify(kernelPorts(next)) !== JSON.stringify(kernelPorts(desired.get(name))))
+        await refuseShadows([next]);
       const forward = desired.edit(name, patch);
       if (forward.name !== name) engine.meter.rename(name, forward.name);
       return viewNamed(engine, forward.name);

@@ -17,12 +17,15 @@ export function trafficHandlers(engine: Engine): Pick<Handlers, 'flows' | 'kill'
   return {
     flows: async ({ forward }) => {
       const name = forward === undefined ? null : engine.desired.get(forward).name;
-      const answers = await engine.pool.ask((request) => ({ do: 'flows', request, forward: name }), 'flows');
-      return withOwners(answers.flatMap(({ flows }) => flows));
+      const [answers, elsewhere] = await Promise.all([
+        engine.pool.ask((request) => ({ do: 'flows', request, forward: name }), 'flows'),
+        engine.mappings.flows(name),
+      ]);
+      return withOwners([...answers.flatMap(({ flows }) => flows), ...elsewhere]);
     },
     kill: async ({ flow }) => {
       const answers = await engine.pool.ask((request) => ({ do: 'kill', request, flow }), 'killed');
-      if (!answers.some(({ found }) => found)) {
+      if (!answers.some(({ found }) => found) && !(await engine.mappings.kill(flow))) {
         throw new SallyportError('not_found', `there is no flow ${flow}`, 'sallyport flows lists them');
       }
       return null;
