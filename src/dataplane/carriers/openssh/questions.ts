@@ -3,11 +3,13 @@ import type { Asker } from '../ssh2/asker.ts';
 import type { AskpassRequest } from './askpass-server.ts';
 import { type Asked, readPrompt } from './prompt-text.ts';
 
+/** What is to be remembered as long as the engine runs, by the text of the question; in memory only. */
+export type KeptAnswers = Map<string, string>;
+
 /** Answers ssh's questions: from memory where one was kept, else by asking a person. Nothing here is ever written. */
 export class Questions {
   private readonly asker: Asker;
-  /** To be kept as long as the engine runs, by the text of the question. */
-  private readonly kept = new Map<string, string>();
+  private readonly kept: KeptAnswers;
   /** What a person gave in this try. Null: nothing. */
   private readonly given = new Map<string, string | null>();
   /** Given in a try the server had already given up: for the next one. */
@@ -16,8 +18,9 @@ export class Questions {
   private readonly asked = new Set<string>();
   private hostKey: Asked | null = null;
 
-  constructor(asker: Asker) {
+  constructor(asker: Asker, kept: KeptAnswers) {
     this.asker = asker;
+    this.kept = kept;
   }
 
   /** A new ssh starts. */
@@ -59,8 +62,8 @@ export class Questions {
     return answer;
   }
 
+  /** What was for this link alone. */
   forget(): void {
-    this.kept.clear();
     this.given.clear();
     this.late.clear();
   }
