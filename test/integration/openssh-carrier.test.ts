@@ -395,7 +395,7 @@ describe.skipIf(missing('ssh', 'sshd'))('the openssh carrier', () => {
   });
 
   test('an answer that comes after the server gave up serves the next try', async () => {
-    await start({ config: ['LoginGraceTime 1'] });
+    await start({ config: ['LoginGraceTime 2'] });
     execFileSync('ssh-keygen', ['-q', '-p', '-P', '', '-N', 'late', '-f', sshd.key]);
     const under = await linkTo();
     under.link.hold();
