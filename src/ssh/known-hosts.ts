@@ -1,5 +1,6 @@
 // The known_hosts file format, sshd(8) SSH_KNOWN_HOSTS FILE FORMAT. Pure: text in, verdicts and text out.
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { matchesPatterns } from './patterns.ts';
 
 /** A host's public key in the form known_hosts and authorized_keys use. */
 export interface HostKey {
@@ -62,30 +63,6 @@ export function knownHostName(host: string, port: number): string {
   return port === 22 ? name : `[${name}]:${port}`;
 }
 
-function matchesPattern(pattern: string, name: string): boolean {
-  // Greedy with one point to come back to: linear for what people write, quadratic at worst.
-  let p = 0;
-  let n = 0;
-  let star = -1;
-  let mark = 0;
-  while (n < name.length) {
-    if (p < pattern.length && (pattern[p] === '?' || (pattern[p] === name[n] && pattern[p] !== '*'))) {
-      p++;
-      n++;
-    } else if (pattern[p] === '*') {
-      star = p++;
-      mark = n;
-    } else if (star >= 0) {
-      p = star + 1;
-      n = ++mark;
-    } else {
-      return false;
-    }
-  }
-  while (pattern[p] === '*') p++;
-  return p === pattern.length;
-}
-
 function matchesHash(hosts: string, name: string): boolean {
   const [, magic, salt, hash] = hosts.split('|');
   if (magic !== '1' || !salt || !hash) return false;
@@ -97,15 +74,7 @@ function matchesHash(hosts: string, name: string): boolean {
 /** Whether a host field covers `name` (as knownHostName gives it): patterns, negation, or a hash. */
 export function coversHost(hosts: string, name: string): boolean {
   if (hosts.startsWith('|')) return matchesHash(hosts, name);
-  let covered = false;
-  for (const part of hosts.toLowerCase().split(',')) {
-    if (part.startsWith('!')) {
-      if (matchesPattern(part.slice(1), name)) return false;
-    } else if (matchesPattern(part, name)) {
-      covered = true;
-    }
-  }
-  return covered;
+  return matchesPatterns(hosts.toLowerCase().split(','), name);
 }
 
 /** Key types that ssh takes for one: the curves of ECDSA. */

@@ -1,6 +1,8 @@
 // PATTERNS of ssh_config(5): `*` any run, `?` one character, `!` in front negates.
 
-function matches(pattern: string, text: string): boolean {
+/** One pattern without its negation, against the whole text. */
+function matchesPattern(pattern: string, text: string): boolean {
+  // Greedy with one point to come back to: linear for what people write, quadratic at worst.
   let p = 0;
   let t = 0;
   let star = -1;
@@ -26,7 +28,7 @@ export function matchesPatterns(patterns: readonly string[], text: string): bool
   let found = false;
   for (const pattern of patterns) {
     const negated = pattern.startsWith('!');
-    if (!matches(negated ? pattern.slice(1) : pattern, text)) continue;
+    if (!matchesPattern(negated ? pattern.slice(1) : pattern, text)) continue;
     if (negated) return false;
     found = true;
   }

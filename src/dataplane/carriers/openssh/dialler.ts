@@ -35,6 +35,7 @@ export interface DiallerOptions {
   readonly dir: string;
   readonly control: Control;
   readonly alive: () => boolean;
+  readonly checkAlive: () => Promise<boolean>;
   /** Whether ssh logs a channel's confirmation. */
   readonly confirms: boolean;
 }
@@ -134,7 +135,7 @@ export class Dialler {
   private connect(listener: TargetListener, target: string, signal: AbortSignal): Promise<net.Socket | null> {
     return new Promise((resolve, reject) => {
       const socket = new net.Socket({ allowHalfOpen: true });
-      guardEnd(socket, this.options.alive);
+      guardEnd(socket, this.options.checkAlive);
       socket.pause();
       const pending: PendingDial = {
         target,

@@ -14,6 +14,7 @@ export interface FarListenersOptions {
   readonly dir: string;
   readonly control: Control;
   readonly alive: () => boolean;
+  readonly checkAlive: () => Promise<boolean>;
   /** When the last connection was lost with these listeners on it, in ms since the epoch. */
   readonly formerly: ReadonlyMap<string, number>;
 }
@@ -47,7 +48,7 @@ export class FarListeners {
     const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
       this.sockets.add(socket);
       socket.once('close', () => this.sockets.delete(socket));
-      guardEnd(socket, this.options.alive);
+      guardEnd(socket, this.options.checkAlive);
       void this.origin(port).then((origin) => accept(socket, origin));
     });
     server.on('error', () => {});

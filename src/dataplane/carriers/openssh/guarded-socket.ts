@@ -4,23 +4,22 @@ import { SallyportError } from '../../../model/errors.ts';
 export const lostHost = () => new SallyportError('host_lost', 'the connection to the host was lost');
 
 /**
- * A Unix socket shows the end of a flow and the death of the ssh behind it alike. This holds an end back until it is
- * known which it is: two turns of the event loop see all sockets that died with it.
+ * A Unix socket shows the end of a flow and the death of the ssh behind it alike. This holds an end back until ssh
+ * itself has said which it is.
  */
-export function guardEnd(socket: net.Socket, alive: () => boolean): void {
+export function guardEnd(socket: net.Socket, checkAlive: () => Promise<boolean>): void {
   const push = socket.push.bind(socket);
   socket.push = (chunk: unknown, encoding?: BufferEncoding) => {
     if (chunk !== null) return push(chunk, encoding);
-    const settle = () => {
+    void checkAlive().then((alive) => {
       if (socket.destroyed) return;
-      if (!alive()) {
+      if (!alive) {
         socket.destroy(lostHost());
         return;
       }
       push(null);
       socket.read(0);
-    };
-    setImmediate(() => setImmediate(settle));
+    });
     return false;
   };
   socket.on('error', () => {});

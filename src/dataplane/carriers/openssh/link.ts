@@ -17,7 +17,7 @@ import { Dialler } from './dialler.ts';
 import { FarListeners } from './far-listeners.ts';
 import { Master, type Peer } from './master.ts';
 import { masterArgs } from './master-args.ts';
-import { Questions } from './questions.ts';
+import { type KeptAnswers, Questions } from './questions.ts';
 import { createRuntimeDir, runtimeFiles, sweepRuntimeDirs } from './runtime-dir.ts';
 
 interface OpensshConnection extends Connection {
@@ -28,8 +28,13 @@ interface OpensshConnection extends Connection {
 /** How a try ends that a server cut short while a person was thinking. */
 const brokenOff: ReadonlySet<string> = new Set(['handshake_failed', 'host_lost', 'host_timeout', 'proxy_failed']);
 
+/** A factory whose links share what was answered "until the engine stops". */
+export function opensshLinkFactory(kept: KeptAnswers): LinkFactory {
+  return (spec, context) => new OpensshLink(spec, context, kept);
+}
+
 /** A kept connection through the system's ssh. */
-export const createOpensshLink: LinkFactory = (spec, context) => new OpensshLink(spec, context);
+export const createOpensshLink: LinkFactory = opensshLinkFactory(new Map());
 
 class OpensshLink implements ManagedLink {
   readonly id: string;
@@ -44,12 +49,12 @@ class OpensshLink implements ManagedLink {
   private readonly leaving = new Set<Promise<void>>();
   private swept = false;
 
-  constructor(spec: LinkSpec, context: LinkContext) {
+  constructor(spec: LinkSpec, context: LinkContext, kept: KeptAnswers) {
     this.id = spec.id;
     this.spec = spec;
     this.context = context;
     this.asker = new Asker(spec, context, spec.options.batchmode === 'yes');
-    this.questions = new Questions(this.asker);
+    this.questions = new Questions(this.asker, kept);
     this.keeper = new LinkKeeper({
       connect: (attempt) => this.connect(attempt),
       report: (status) => context.report(status),
@@ -157,6 +162,7 @@ class OpensshLink implements ManagedLink {
       dir: place.dir,
       control: controlOf(place.ssh, place.controlPath),
       alive: () => master.alive,
+      checkAlive: () => master.checkAlive(),
     };
     const dialler = new Dialler({ ...shared, confirms: this.spec.options.logverbose !== undefined });
     const far = new FarListeners({ ...shared, formerly: this.formerly });

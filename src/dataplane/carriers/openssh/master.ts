@@ -1,8 +1,8 @@
 // One control master: the ssh process that holds the connection.
 import { type ChildProcess, spawn } from 'node:child_process';
-import net from 'node:net';
 import { SallyportError } from '../../../model/errors.ts';
 import { masterFailure } from './failures.ts';
+import { Lifeline } from './lifeline.ts';
 import { LineCutter, type LogEvent, readLogLine } from './master-log.ts';
 
 export interface Peer {
@@ -37,8 +37,8 @@ export class Master {
   private readonly lines: string[] = [];
   private readonly peer: Peer = { address: '', cipher: '', kex: '', serverVersion: '' };
   private up = false;
-  private breathing = true;
-  private lifeline: net.Socket | null = null;
+  private gone = false;
+  private lifeline: Lifeline | null = null;
   private stuck: SallyportError | null = null;
   private becameUp: () => void = () => {};
   private readonly isUp = new Promise<void>((resolve) => {
@@ -58,9 +58,13 @@ export class Master {
     this.ended = this.watch();
   }
 
-  /** False as soon as the process has let go of its sockets, which is before anything else tells of its end. */
   get alive(): boolean {
-    return this.breathing;
+    return !this.gone && (this.lifeline?.alive ?? true);
+  }
+
+  /** Asks the process itself, which tells an end it meant from its own. */
+  async checkAlive(): Promise<boolean> {
+    return !this.gone && ((await this.lifeline?.check()) ?? false);
   }
 
   onLog(listener: (event: LogEvent) => void): void {
@@ -112,8 +116,8 @@ export class Master {
     this.restartWatchdog();
     return new Promise((resolve) => {
       const finish = (error: SallyportError) => {
-        this.breathing = false;
-        this.lifeline?.destroy();
+        this.gone = true;
+        this.lifeline?.close();
         if (this.watchdog !== null) clearTimeout(this.watchdog);
         this.watchdog = null;
         resolve(error);
@@ -151,19 +155,9 @@ export class Master {
     for (const listener of this.listeners) listener(event);
   }
 
-  /**
-   * An idle connection to the control socket, made before any flow's: when the process dies, however it does, the
-   * kernel closes this one first.
-   */
   private holdLifeline(): void {
-    const lifeline = net.connect(this.options.controlPath);
-    this.lifeline = lifeline;
-    lifeline.on('error', () => this.signal('SIGTERM'));
-    lifeline.on('connect', () => this.becameUp());
-    lifeline.on('close', () => {
-      this.breathing = false;
-    });
-    lifeline.resume();
+    this.lifeline = new Lifeline(this.options.controlPath);
+    void this.lifeline.opened.then((opened) => (opened ? this.becameUp() : this.signal('SIGTERM')));
   }
 
   /** ConnectTimeout of ssh ends with the banner: a server that stalls later would hold it for ever. */

@@ -9,7 +9,7 @@ import path from 'node:path';
 const prefix = 'sallyport-ssh-';
 /** sun_path has 104 bytes on some systems; ssh appends 17 to a control socket's name while it makes it. */
 const longestBase = 104 - `/${prefix}XXXXXX/ctl`.length - 17;
-/** A younger folder may belong to somebody who has yet to listen. */
+/** A younger folder without that socket may belong to somebody who has yet to listen. */
 const settledMs = 10_000;
 
 export const runtimeFiles = { questions: 'ask', control: 'ctl' } as const;
@@ -38,8 +38,9 @@ export async function sweepRuntimeDirs(ssh: string, env = process.env): Promise<
 
 async function sweep(dir: string, ssh: string): Promise<void> {
   const { uid, mtimeMs } = await stat(dir);
-  if (uid !== process.getuid?.() || Date.now() - mtimeMs < settledMs) return;
-  if (await answers(path.join(dir, runtimeFiles.questions))) return;
+  if (uid !== process.getuid?.()) return;
+  const owner = await ownerOf(path.join(dir, runtimeFiles.questions));
+  if (owner === 'alive' || (owner === 'unknown' && Date.now() - mtimeMs < settledMs)) return;
   await new Promise<void>((resolve) => {
     const control = path.join(dir, runtimeFiles.control);
     const child = execFile(ssh, ['-F', 'none', '-S', control, '-O', 'exit', 'x'], { timeout: 3000 }, () => resolve());
@@ -48,13 +49,13 @@ async function sweep(dir: string, ssh: string): Promise<void> {
   await rm(dir, { recursive: true, force: true });
 }
 
-function answers(socketPath: string): Promise<boolean> {
+function ownerOf(socketPath: string): Promise<'alive' | 'gone' | 'unknown'> {
   return new Promise((resolve) => {
     const socket = net.connect(socketPath);
-    const done = (alive: boolean) => {
+    socket.once('connect', () => {
       socket.destroy();
-      resolve(alive);
-    };
-    socket.once('connect', () => done(true)).once('error', () => done(false));
+      resolve('alive');
+    });
+    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'ECONNREFUSED' ? 'gone' : 'unknown'));
   });
 }
