@@ -9,7 +9,7 @@ interface Quiet {
   timer: NodeJS.Timeout;
 }
 
-/** Notes of one forward, kept from flooding the event log: of each code the first at once, then a sum per interval. */
+/** Notes of one forward, kept from flooding the event log: of each code the first at once, then a sum per interval; want of descriptors, which lasts, six times as seldom. */
 export class Notes {
   private readonly note: Note;
   private readonly intervalMs: number;
@@ -28,7 +28,7 @@ export class Notes {
       return;
     }
     this.note(level, code, message);
-    const timer = setTimeout(() => this.sum(code), this.intervalMs);
+    const timer = setTimeout(() => this.sum(code), this.interval(code));
     timer.unref();
     this.quiet.set(code, { more: 0, last: message, level, timer });
   }
@@ -43,12 +43,16 @@ export class Notes {
     this.quiet.clear();
   }
 
+  private interval(code: string): number {
+    return code === 'fd_limit' ? this.intervalMs * 6 : this.intervalMs;
+  }
+
   private sum(code: string): void {
     const quiet = this.quiet.get(code);
     this.quiet.delete(code);
     if (quiet === undefined || quiet.more === 0) return;
     this.note(quiet.level, code, quiet.more === 1 ? quiet.last : `${quiet.last} (${quiet.more} times)`);
-    const timer = setTimeout(() => this.sum(code), this.intervalMs);
+    const timer = setTimeout(() => this.sum(code), this.interval(code));
     timer.unref();
     this.quiet.set(code, { ...quiet, more: 0, timer });
   }

@@ -41,7 +41,9 @@ export function pump(client: Duplex, target: Duplex, meter: Meter, limits: PumpL
   let open = 2;
   const closed = () => {
     open -= 1;
-    if (open === 0) done();
+    if (open > 0) return;
+    for (const stream of [client, target]) if (stream instanceof IntakeSocket) stream.release();
+    done();
   };
   // Listeners on both before a byte moves: an error on one side must not find the other unready.
   watch(client, target, closed);

@@ -20,7 +20,7 @@ const associationsDefault = 1024;
 /** One that was silent for so long may be dropped for a new client when all places are taken. */
 const evictableMs = 1000;
 /** Datagrams kept while the target's name is being resolved. */
-const queueLength = 16;
+const queueLength = 64;
 const kernelBufferBytes = 1 << 20;
 
 /** A datagram socket bound to an external port. */

@@ -2,6 +2,9 @@ import net from 'node:net';
 
 /** What the kernel is asked for at a time; the same as Node's own streams ask for. */
 const bufferBytes = 65_536;
+/** Buffers kept for the next sockets: making one costs more than a short connection's bytes. */
+const mostSpare = 256;
+const spare: Buffer[] = [];
 
 /** Takes a chunk; false when no more may be read until `resume`, because the chunk is still in use. */
 export type Sink = (chunk: Buffer) => boolean;
@@ -13,12 +16,13 @@ export type Sink = (chunk: Buffer) => boolean;
  */
 export class IntakeSocket extends net.Socket {
   sink: Sink | null = null;
+  private buffer: Buffer | null;
 
   constructor(
     options: net.SocketConstructorOpts & { readonly handle?: unknown; readonly pauseOnCreate?: boolean } = {},
   ) {
     let self: IntakeSocket | null = null;
-    const buffer = Buffer.allocUnsafeSlow(bufferBytes);
+    const buffer = spare.pop() ?? Buffer.allocUnsafeSlow(bufferBytes);
     super({
       ...options,
       onread: {
@@ -30,6 +34,13 @@ export class IntakeSocket extends net.Socket {
       },
     });
     self = this;
+    this.buffer = buffer;
+  }
+
+  /** Gives its buffer to the next socket. Only once it is closed, and so is all its chunks were written to. */
+  release(): void {
+    if (this.buffer !== null && spare.length < mostSpare) spare.push(this.buffer);
+    this.buffer = null;
   }
 }
 
