@@ -127,6 +127,23 @@ describe.skipIf(missing('sshd', 'ssh'))('keys, against OpenSSH', () => {
     await own.stop();
   });
 
+  test('no answer after the connection died is a no, and a wrong one is asked again', async () => {
+    const own = await Sshd.start();
+    const file = makeKey('slow-no', '-N', 'x1');
+    writeFileSync(path.join(own.dir, 'authorized_keys'), readFileSync(`${file}.pub`));
+    const test = connect(sshdOptions(own, { identityfile: [file] }));
+    const prompt = await test.prompted(1);
+    await own.kill();
+    await own.run();
+    test.link.answer(prompt.id, typed('wrong'));
+    const again = await test.prompted(2);
+    expect(again.title).toContain('wrong passphrase');
+    test.link.answer(again.id, { answers: [], remember: 'once' });
+    await expect(test.link.ready(never)).rejects.toMatchObject({ code: 'auth_denied' });
+    expect(test.prompts).toHaveLength(2);
+    await own.stop();
+  });
+
   test('BatchMode never asks', async () => {
     const file = makeKey('batch', '-N', 'x1');
     authorize(file);

@@ -1,6 +1,7 @@
 // Asking a person, by prompt or by SSH_ASKPASS, and putting the link into `waiting` meanwhile.
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import type { Failure, FailureCode } from '../../../model/errors.ts';
 import type { LinkSpec, Prompt, PromptAnswer } from '../../../model/host.ts';
 import { plainText } from '../../../ssh/plain-text.ts';
@@ -54,9 +55,12 @@ export class Asker {
     return !this.batch;
   }
 
-  /** Resolves once nobody is being asked. */
-  settled(): Promise<void> {
-    return this.busy === 0 ? Promise.resolve() : new Promise((resolve) => this.idle.push(resolve));
+  /** Resolves once nobody is being asked, and no next question (after a wrong passphrase, say) follows at once. */
+  async settled(): Promise<void> {
+    while (this.busy > 0) {
+      await new Promise<void>((resolve) => this.idle.push(resolve));
+      await setImmediate();
+    }
   }
 
   /** @throws the attempt's signal's reason */
@@ -105,10 +109,12 @@ export class Asker {
       keyType: question.keyType ?? null,
       since: new Date().toISOString(),
     };
+    let onAbort = () => {};
     try {
       const answer = await new Promise<PromptAnswer>((resolve, reject) => {
         this.open.set(prompt.id, { prompt, resolve });
-        signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+        onAbort = () => reject(signal.reason);
+        signal.addEventListener('abort', onAbort, { once: true });
         this.context.prompt(prompt);
         attempt.waiting(this.failure(prompt), prompt.id);
       });
@@ -116,6 +122,7 @@ export class Asker {
       if ('hostKey' in answer) return { answers: [answer.hostKey.trim()], remember: 'once' };
       return { answers: answer.answers.length === 0 ? null : answer.answers, remember: answer.remember };
     } finally {
+      signal.removeEventListener('abort', onAbort);
       this.open.delete(prompt.id);
       this.context.promptGone(prompt.id);
     }

@@ -39,6 +39,7 @@ export class Authenticator {
   /** What the server refused, as told to people. */
   private readonly refused: string[] = [];
   private started = false;
+  private unanswered: SallyportError | null = null;
   private offered: string[] = [];
 
   constructor(parts: AuthParts) {
@@ -67,6 +68,11 @@ export class Authenticator {
       this.exhausted.add(method);
     }
     return null;
+  }
+
+  /** What a person would not or could not answer; asking the same again helps nobody. */
+  get abandoned(): SallyportError | null {
+    return this.unanswered;
   }
 
   /** Why nothing is left to try. */
@@ -153,8 +159,7 @@ export class Authenticator {
       );
       const passphrase = answers?.[0] ?? '';
       if (passphrase === '') {
-        const message = `the key ${file} needs its passphrase, and none was given`;
-        this.problems.push(new SallyportError('auth_denied', message, 'bring it up again to be asked again'));
+        this.abandon(`the key ${file} needs its passphrase, and none was given`);
         return null;
       }
       const key = openPrivateKey(text, passphrase);
@@ -168,14 +173,14 @@ export class Authenticator {
         return key;
       }
     }
-    this.problems.push(
-      new SallyportError(
-        'auth_denied',
-        `wrong passphrase for the key ${file}, ${this.promptLimit} times`,
-        'bring it up again to be asked again',
-      ),
-    );
+    this.abandon(`wrong passphrase for the key ${file}, ${this.promptLimit} times`);
     return null;
+  }
+
+  private abandon(message: string): void {
+    const problem = new SallyportError('auth_denied', message, 'bring it up again to be asked again');
+    this.unanswered ??= problem;
+    this.problems.push(problem);
   }
 
   private async *passwords(): Tries {
@@ -196,7 +201,10 @@ export class Authenticator {
         },
         attempt,
       );
-      if (answers === null) return;
+      if (answers === null) {
+        if (asker.allowed) this.abandon(`${dest} asks for the password of ${this.username}, and none was given`);
+        return;
+      }
       secrets.setAnswer(purpose, answers, remember);
       yield { type: 'password', username: this.username, password: answers[0] ?? '' };
       secrets.dropAnswer(purpose);
@@ -263,6 +271,7 @@ export class Authenticator {
             ({ answers, remember }) => {
               if (answers === null) {
                 round.gaveUp = true;
+                this.abandon(`${dest} asks ${this.username} a question, and no answer was given`);
                 reply([]);
                 return;
               }

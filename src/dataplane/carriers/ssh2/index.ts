@@ -2,6 +2,7 @@
 import type { Duplex } from 'node:stream';
 import type { Listen, Target } from '../../../model/endpoint.ts';
 import type { LinkSpec, PromptAnswer } from '../../../model/host.ts';
+import { optionOn } from '../../../ssh/option-values.ts';
 import type { FarListener, Origin } from '../carrier.ts';
 import type { LinkContext, LinkFactory, ManagedLink } from '../link-context.ts';
 import { LinkKeeper } from '../reconnect.ts';
@@ -25,8 +26,7 @@ class Ssh2Link implements ManagedLink {
     const acceptedKeys = new Set<string>();
     const earlierListeners = new Set<string>();
     let settings: LinkSettings | null = null;
-    const batch = ['yes', 'true'].includes(String(spec.options.batchmode ?? '').toLowerCase());
-    this.asker = new Asker(spec, context, batch);
+    this.asker = new Asker(spec, context, optionOn(spec.options, 'batchmode', false));
     this.keeper = new LinkKeeper<Ssh2Connection>({
       report: (status) => context.report(status),
       connect: (attempt) => {

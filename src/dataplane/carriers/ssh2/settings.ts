@@ -23,7 +23,6 @@ export interface LinkSettings {
   readonly aliveCount: number;
   /** Bytes and milliseconds after which new keys are negotiated; 0 leaves it to the server. */
   readonly rekey: { readonly bytes: number; readonly ms: number };
-  readonly batch: boolean;
   readonly updateHostKeys: boolean;
   /** Name of the jump host, for messages. */
   readonly jump: string;
@@ -67,7 +66,6 @@ export function linkSettings(spec: LinkSpec, timings: LinkTimings): LinkSettings
         : optionNumber(options, 'serveralivecountmax', timings.keepaliveCount),
     ),
     rekey: { bytes: bytes || 0, ms: (seconds || 0) * 1000 },
-    batch: optionOn(options, 'batchmode', false),
     updateHostKeys: optionOn(options, 'updatehostkeys', false),
     jump: optionText(options, 'proxyjump').split(',').at(-1) ?? '',
   };
