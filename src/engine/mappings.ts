@@ -1,6 +1,6 @@
 // Mappings that somebody else performs: the kernel, or the router. Turns forwards and opened triggers into rules, follows
 // internal hosts that move, and hands each gateway all it should hold whenever that changes.
-import type { Gateway, GatewayRule } from '../gateways/gateway.ts';
+import type { Gateway, GatewayCounters, GatewayRule } from '../gateways/gateway.ts';
 import type { NftablesGateway } from '../gateways/nftables/gateway.ts';
 import type { KernelTrigger } from '../gateways/nftables/kernel-triggers.ts';
 import type { RouterGateway } from '../gateways/router/router.ts';
@@ -10,8 +10,10 @@ import { listeners } from '../machine/sockets.ts';
 import { addressReach, normalAddress } from '../model/cidr.ts';
 import type { Config, Mapping } from '../model/config.ts';
 import { type Failure, toFailure } from '../model/errors.ts';
+import type { EventLevel } from '../model/event.ts';
 import { transports } from '../model/ports.ts';
 import type { ListenerStatus } from '../model/state.ts';
+import { GatewayWatch } from './gateway-watch.ts';
 import type { Meter } from './meter.ts';
 import type { Runs } from './runs.ts';
 
@@ -22,6 +24,7 @@ export interface MappingsOptions {
   readonly runs: Runs;
   readonly meter: Meter;
   readonly onStatus: (owner: string, status: ListenerStatus) => void;
+  readonly note: (level: EventLevel, owner: string, code: string, message: string) => void;
 }
 
 interface Followed {
@@ -34,6 +37,7 @@ interface Followed {
 export type Mappings = ReturnType<typeof createMappings>;
 
 const names: readonly GatewayName[] = ['nftables', 'router'];
+const noCounts: ReadonlyMap<string, GatewayCounters> = new Map();
 
 /** The run that carries a router's connections on to another machine. */
 const relayId = (name: string) => `${name}/relay`;
@@ -48,7 +52,10 @@ export function createMappings(options: MappingsOptions) {
   const used = new Set<GatewayName>();
   const syncing = new Map<GatewayName, Promise<void>>();
   const dirty = new Set<GatewayName>();
+  /** Mappings left out of the next round, so that the one after makes them anew. */
+  const paused = new Set<string>();
   let kernelTriggers: readonly KernelTrigger[] = [];
+  const watch = new GatewayWatch(options.note);
   let stopped = false;
 
   const sync = (via: GatewayName): void => {
@@ -85,7 +92,7 @@ export function createMappings(options: MappingsOptions) {
       .filter((entry) => entry.via === via)
       .flatMap((entry) => entry.rules);
     for (const mapping of wanted) {
-      if (mapping.via !== via) continue;
+      if (mapping.via !== via || paused.has(mapping.name)) continue;
       const host = followed.get(mapping.name);
       if (host === undefined) continue;
       if (host.address === null) {
@@ -194,27 +201,63 @@ export function createMappings(options: MappingsOptions) {
       return false;
     },
 
+    /** Makes these anew, also those a gateway has refused for good. */
+    restart(which: readonly string[]): void {
+      const mine = wanted.filter(({ name }) => which.includes(name));
+      for (const { name } of mine) paused.add(name);
+      for (const via of new Set(mine.map((mapping) => mapping.via as GatewayName))) {
+        sync(via);
+        void syncing.get(via)?.then(() => {
+          for (const mapping of mine) if (mapping.via === via) paused.delete(mapping.name);
+          sync(via);
+        });
+      }
+    },
+
     /** Reads the gateways' counters into the meter. */
     async count(): Promise<void> {
       for (const via of names) {
         if (!used.has(via) || stopped) continue;
-        for (const [owner, counts] of await gateways[via].counters()) options.meter.outside(owner, counts);
+        for (const [owner, counts] of await gateways[via].counters()) {
+          // An answer may come after its forward has gone elsewhere; what it had counted by then is kept.
+          if (stopped || !owns(via, owner)) continue;
+          options.meter.outside(owner, counts);
+          watch.counted(owner, counts, performance.now());
+        }
+        watch.seen(await gateways[via].flows(null));
       }
     },
 
     /** @param clear whether what is installed goes too */
     async stop(clear: boolean): Promise<void> {
       stopped = true;
+      watch.stop();
       for (const { stop } of followed.values()) stop.abort();
       await Promise.all([...syncing.values()]);
       await Promise.all(
         names.map(async (via) => {
-          if (clear && used.has(via)) await gateways[via].clear();
+          if (clear && used.has(via)) {
+            for (const [owner, counts] of await gateways[via].counters().catch(() => noCounts))
+              if (owns(via, owner)) options.meter.outside(owner, counts);
+            await gateways[via].clear();
+            for (const owner of owners(via)) options.meter.outside(owner, null);
+          }
           await gateways[via].stop();
         }),
       );
     },
   };
+
+  /** Forwards whose traffic this gateway counts. */
+  function owners(via: GatewayName): string[] {
+    const mappings = wanted.filter((mapping) => mapping.via === via).map(({ name }) => name);
+    const opened = [...extra].filter(([, entry]) => entry.via === via).map(([owner]) => owner);
+    return [...mappings, ...opened, ...(via === 'nftables' ? kernelTriggers.map(({ name }) => name) : [])];
+  }
+
+  function owns(via: GatewayName, owner: string): boolean {
+    return owners(via).includes(owner);
+  }
 
   function follow(mapping: Mapping): void {
     const entry: Followed = { host: mapping.target.host, stop: new AbortController(), address: null, failure: null };

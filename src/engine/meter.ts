@@ -12,11 +12,25 @@ export interface Totals {
   readonly refused: number;
 }
 
+/** Totals as written to disk. What a gateway counts apart, for it may go on counting while no engine runs. */
+export interface KeptTotals extends Totals {
+  readonly outside?: Totals | undefined;
+}
+
+/** Cumulative counts of a gateway. */
+export interface OutsideCounts {
+  readonly rx: number;
+  readonly tx: number;
+  readonly flows: number;
+  readonly flowsTotal: number;
+  readonly refused?: number;
+}
+
 interface Gauge {
   /** Written by a worker; laid out by dataplane/counters.ts. */
   cell: SharedArrayBuffer | null;
-  /** Cumulative counts of a gateway, and what of them is in `base` already. */
-  outside: { rx: number; tx: number; flows: number; flowsTotal: number } | null;
+  /** Counts of a gateway, on top of `base`. */
+  outside: OutsideCounts | null;
   base: Totals;
   counters: Counters;
   series: Series | null;
@@ -31,9 +45,13 @@ export class Meter {
   private readonly all = new Series();
   private readonly now: () => number;
 
-  constructor(now: () => number, kept: Readonly<Record<string, Totals>> = {}) {
+  constructor(now: () => number, kept: Readonly<Record<string, KeptTotals>> = {}) {
     this.now = now;
-    for (const [name, totals] of Object.entries(kept)) this.gauge(name).base = totals;
+    for (const [name, { outside, ...totals }] of Object.entries(kept)) {
+      const gauge = this.gauge(name);
+      gauge.base = totals;
+      gauge.outside = outside === undefined ? null : { ...outside, flows: 0 };
+    }
   }
 
   private gauge(name: string): Gauge {
@@ -63,11 +81,11 @@ export class Meter {
   }
 
   /** Cumulative counts from a gateway; a count that falls began anew. Null when the gateway no longer counts for it. */
-  outside(name: string, counts: Gauge['outside']): void {
+  outside(name: string, counts: OutsideCounts | null): void {
     const gauge = this.gauge(name);
     const before = gauge.outside;
     if (before !== null && (counts === null || counts.rx < before.rx || counts.tx < before.tx)) {
-      gauge.base = add(gauge.base, { ...before, refused: 0 });
+      gauge.base = add(gauge.base, totalsOf(before));
     }
     gauge.outside = counts;
   }
@@ -131,7 +149,7 @@ export class Meter {
       tx: base.tx + own.tx + (outside?.tx ?? 0),
       flows: own.flows + (outside?.flows ?? 0),
       flowsTotal: base.flowsTotal + own.flowsTotal + (outside?.flowsTotal ?? 0),
-      refused: base.refused + own.refused,
+      refused: base.refused + own.refused + (outside?.refused ?? 0),
     };
   }
 
@@ -152,15 +170,22 @@ export class Meter {
   }
 
   /** What to keep over a restart. */
-  totals(): Record<string, Totals> {
+  totals(): Record<string, KeptTotals> {
     return Object.fromEntries(
       [...this.gauges].map(([name, gauge]) => {
-        const { rx, tx, flowsTotal, refused } = this.values(gauge);
-        return [name, { rx, tx, flowsTotal, refused }];
+        const own = totalsOf(this.values({ ...gauge, outside: null }));
+        return [name, gauge.outside === null ? own : { ...own, outside: totalsOf(gauge.outside) }];
       }),
     );
   }
 }
+
+const totalsOf = ({ rx, tx, flowsTotal, refused = 0 }: Omit<OutsideCounts, 'flows'>): Totals => ({
+  rx,
+  tx,
+  flowsTotal,
+  refused,
+});
 
 const add = (a: Totals, b: Totals): Totals => ({
   rx: a.rx + b.rx,

@@ -2,15 +2,13 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
-import type { Totals } from './meter.ts';
+import type { KeptTotals } from './meter.ts';
 
-const schema = z.record(
-  z.string(),
-  z.object({ rx: z.number(), tx: z.number(), flowsTotal: z.number(), refused: z.number() }),
-);
+const totals = z.object({ rx: z.number(), tx: z.number(), flowsTotal: z.number(), refused: z.number() });
+const schema = z.record(z.string(), totals.extend({ outside: totals.optional() }));
 
 /** The kept totals; none when there is no file or it is damaged, for they are worth less than a start. */
-export function readTotals(file: string): Record<string, Totals> {
+export function readTotals(file: string): Record<string, KeptTotals> {
   try {
     return schema.parse(JSON.parse(readFileSync(file, 'utf8')));
   } catch {
@@ -18,7 +16,7 @@ export function readTotals(file: string): Record<string, Totals> {
   }
 }
 
-export function writeTotals(file: string, totals: Readonly<Record<string, Totals>>): void {
+export function writeTotals(file: string, totals: Readonly<Record<string, KeptTotals>>): void {
   mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
   writeFileSync(`${file}.new`, JSON.stringify(totals), { mode: 0o600 });
   renameSync(`${file}.new`, file);

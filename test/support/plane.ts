@@ -28,6 +28,7 @@ export class Plane {
       linkFactories: { ssh2: () => this.link, openssh: () => this.link },
       descriptors: new Descriptors(options.descriptors ?? 10_000),
       holder: options.holder ?? (async () => null),
+      device: async (host) => host,
       send: (event) => this.events.push(event),
     });
     this.plane.handle({
