@@ -29,15 +29,22 @@ export interface MappingsOptions {
 
 interface Followed {
   readonly host: string;
+  /** As it was when the following began. */
+  readonly mapping: Mapping;
   readonly stop: AbortController;
   address: string | null;
   failure: Failure | null;
+  /** Resolves with the first answer, whatever it is. */
+  readonly answered: PromiseWithResolvers<void>;
 }
 
 export type Mappings = ReturnType<typeof createMappings>;
 
 const names: readonly GatewayName[] = ['nftables', 'router'];
 const noCounts: ReadonlyMap<string, GatewayCounters> = new Map();
+
+/** How long rules wait for the address of a host given by its name. */
+const firstAnswerMs = 5000;
 
 /** The run that carries a router's connections on to another machine. */
 const relayId = (name: string) => `${name}/relay`;
@@ -64,6 +71,7 @@ export function createMappings(options: MappingsOptions) {
     if (syncing.has(via)) return;
     const run = async () => {
       while (dirty.delete(via) && !stopped) {
+        await firstAnswers();
         const rules = await rulesOf(via);
         if (rules.length > 0 || (via === 'nftables' && kernelTriggers.length > 0)) used.add(via);
         if (!used.has(via)) continue;
@@ -80,6 +88,16 @@ export function createMappings(options: MappingsOptions) {
           if (dirty.has(via)) sync(via);
         }),
     );
+  };
+
+  /** Else what a former engine left would be taken away, and made again when the host is known. */
+  const firstAnswers = async (): Promise<void> => {
+    const open = [...followed.values()].filter(({ address, failure }) => address === null && failure === null);
+    if (open.length === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, firstAnswerMs);
+    await Promise.race([promise, Promise.all(open.map(({ answered }) => answered.promise))]);
+    clearTimeout(timer);
   };
 
   const failAll = (via: GatewayName, error: Failure) => {
@@ -157,7 +175,9 @@ export function createMappings(options: MappingsOptions) {
         if (now === undefined) options.onStatus(old.name, { is: 'closed' });
       }
       for (const [name, entry] of followed) {
-        if (present.get(name)?.target.host === entry.host) continue;
+        const now = present.get(name);
+        const { via, listen } = entry.mapping;
+        if (now?.target.host === entry.host && now.via === via && now.listen.address === listen.address) continue;
         entry.stop.abort();
         followed.delete(name);
       }
@@ -260,20 +280,33 @@ export function createMappings(options: MappingsOptions) {
   }
 
   function follow(mapping: Mapping): void {
-    const entry: Followed = { host: mapping.target.host, stop: new AbortController(), address: null, failure: null };
+    const { host } = mapping.target;
+    const answered = Promise.withResolvers<void>();
+    const stop = new AbortController();
+    const entry: Followed = { host, mapping, stop, address: null, failure: null, answered };
+    stop.signal.addEventListener('abort', () => answered.resolve());
     followed.set(mapping.name, entry);
     const external = normalAddress(mapping.listen.address ?? '');
     followHost(
       entry.host,
       (addresses, failure) => {
-        const family = external?.includes(':');
-        entry.address = addresses.find((address) => family === undefined || address.includes(':') === family) ?? null;
-        entry.failure = failure;
+        const six = external?.includes(':');
+        entry.address = addresses.find((address) => six === undefined || address.includes(':') === six) ?? null;
+        entry.failure = failure ?? (entry.address === null ? wrongFamily(entry.host, six === true) : null);
+        answered.resolve();
         sync(mapping.via as GatewayName);
       },
       entry.stop.signal,
     );
   }
+}
+
+function wrongFamily(host: string, six: boolean): Failure {
+  return {
+    code: 'target_unresolved',
+    message: `the internal host "${host}" has no ${six ? 'IPv6' : 'IPv4'} address, as the external side has`,
+    hint: 'bind the mapping to an address of the other family, or use --via relay',
+  };
 }
 
 /** Whether something on this machine listens for others at these ports already. */
