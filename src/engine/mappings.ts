@@ -250,6 +250,7 @@ export function createMappings(options: MappingsOptions) {
       const mine = wanted.filter(({ name }) => which.includes(name));
       for (const { name } of mine) {
         paused.add(name);
+        options.onStatus(name, { is: 'opening' });
         const relay = runs.requested(relayId(name));
         if (relay !== null) runs.start(relay);
       }
