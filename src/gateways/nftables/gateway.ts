@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type Failure, type SallyportError, toFailure } from '../../model/errors.ts';
 import { formatPortRange, type Transport } from '../../model/ports.ts';
+import type { TriggerTrial } from '../../model/reports.ts';
 import type { ListenerStatus } from '../../model/state.ts';
 import type { Gateway, GatewayCounters, GatewayReports, GatewayRule } from '../gateway.ts';
 import { buildRuleset } from './build.ts';
@@ -9,7 +10,7 @@ import { checkTriggers } from './check-triggers.ts';
 import { createKernel, type Kernel } from './command.ts';
 import { payloadBytes } from './conntrack.ts';
 import { FlowTable } from './flow-table.ts';
-import { forwardObstacle } from './forward-chains.ts';
+import { droppingChains, forwardObstacle } from './forward-chains.ts';
 import { counterKinds, type KernelTrigger, type PlacedTrigger, triggerId } from './kernel-triggers.ts';
 import { type MachineLinks, machineLinks } from './links.ts';
 import { ruleId } from './mappings.ts';
@@ -39,6 +40,8 @@ export interface NftablesGateway extends Gateway {
   /** Opens a trigger for a host as if it had called out, for so long. */
   openTrigger(name: string, host: string, forMs: number): Promise<void>;
   closeTrigger(name: string): Promise<void>;
+  /** What a call of this host would do. */
+  tryTrigger(name: string, host: string): Promise<TriggerTrial>;
   /** Why mappings cannot be made here; null where they can. */
   available(): Promise<Failure | null>;
   /** The table as it would be loaded for these rules; refused ones are left out. */
@@ -85,6 +88,11 @@ export function createNftablesGateway(options: NftablesOptions): NftablesGateway
   let watch: NodeJS.Timeout | null = null;
   let ownersWatch: NodeJS.Timeout | null = null;
   let beats = 0;
+  let trouble = '';
+  let nextLook = 0;
+  // listing counters takes nft as long as the table is large, so the answer is good for a few times that long
+  let nextCount = 0;
+  let lastCount: ReadonlyMap<string, GatewayCounters> = new Map();
 
   async function sync(wanted: readonly GatewayRule[], triggers: readonly KernelTrigger[]): Promise<void> {
     wantedTriggers = triggers;
@@ -121,6 +129,7 @@ export function createNftablesGateway(options: NftablesOptions): NftablesGateway
     if (before === null) await countConnections();
     const sidesBefore = triggerWatch.sides();
     standing = { rules, triggers, links };
+    nextCount = 0;
     await triggerWatch.follow(triggers);
     flowTable.sides = [...rules, ...triggerWatch.sides()];
 
@@ -129,11 +138,26 @@ export function createNftablesGateway(options: NftablesOptions): NftablesGateway
     const added = made === 'adopted' ? [] : rules.filter((rule) => known.get(ruleId(rule)) !== JSON.stringify(rule));
     const now = new Set([...rules.map(ruleId), ...triggers.map(({ name }) => triggerId(name))]);
     const armed = new Set(triggers.map(({ name }) => name));
-    await flowTable.end(had.filter((rule) => !now.has(ruleId(rule))));
-    await flowTable.end(sidesBefore.filter(({ owner }) => !armed.has(owner)));
-    await flowTable.rebindUdp(added);
+    const gone = [
+      ...had.filter((rule) => !now.has(ruleId(rule))),
+      ...sidesBefore.filter(({ owner }) => !armed.has(owner)),
+    ];
+    await tidyFlows(async () => {
+      await flowTable.end(gone);
+      await flowTable.rebindUdp(added);
+    });
     for (const id of highWater.keys()) if (!now.has(id)) highWater.delete(id);
     await reportAll();
+  }
+
+  /** What the rules say stands even where running connections could not be touched; that is said, not fatal. */
+  async function tidyFlows(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      const { message, hint } = toFailure(error);
+      reports.note('warn', null, 'gateway_flows', `running connections were left as they are: ${message} (${hint})`);
+    }
   }
 
   /** The rules the kernel takes, tried one by one after it refused them together; the others are reported. */
@@ -187,8 +211,7 @@ export function createNftablesGateway(options: NftablesOptions): NftablesGateway
       ipv4: elsewhere.some((a) => familyOf(a) === 'ipv4') ? await forwardingOff(kernel, 'ipv4') : null,
       ipv6: elsewhere.some((a) => familyOf(a) === 'ipv6') ? await forwardingOff(kernel, 'ipv6') : null,
     };
-    const targets = [...new Set(elsewhere)];
-    const anyObstacle = await forwardObstacle(kernel, ours, targets);
+    const chains = await droppingChains(kernel, ours);
     const byOwner = Map.groupBy(rules, ({ owner }) => owner);
     for (const [owner, mine] of byOwner) {
       const away = mine.map(({ internal }) => internal.address).filter((address) => !here.has(address));
@@ -197,13 +220,11 @@ export function createNftablesGateway(options: NftablesOptions): NftablesGateway
         statuses.set(owner, { is: 'failed', error: off });
         continue;
       }
-      const notice =
-        anyObstacle === null || away.length === 0 ? null : await forwardObstacle(kernel, ours, [...new Set(away)]);
-      statuses.open(owner, shownAt(mine), notice);
+      statuses.open(owner, shownAt(mine), forwardObstacle(chains, away));
     }
     if (triggers.length === 0) return;
     const off = await forwardingOff(kernel, 'ipv4');
-    const inTheWay = await forwardObstacle(kernel, ours, ['0.0.0.0', '::']);
+    const inTheWay = forwardObstacle(chains, ['0.0.0.0', '::']);
     for (const { name, open } of triggers) {
       if (off !== null) statuses.set(name, { is: 'failed', error: off });
       else statuses.open(name, open.map((range) => `${range.proto}/${formatPortRange(range)}`).join(','), inTheWay);
@@ -211,13 +232,13 @@ export function createNftablesGateway(options: NftablesOptions): NftablesGateway
   }
 
   function startWatch(): void {
-    watch ??= setInterval(() => void exclusive(beat).catch(() => {}), watchMs).unref();
+    watch ??= setInterval(() => void exclusive(beat).catch(troubled), watchMs).unref();
     if (!triggerWatch.armed && ownersWatch !== null) {
       clearInterval(ownersWatch);
       ownersWatch = null;
     }
     if (triggerWatch.armed)
-      ownersWatch ??= setInterval(() => void exclusive(lookAtOwners).catch(() => {}), 1000).unref();
+      ownersWatch ??= setInterval(() => void exclusive(lookAtOwners).catch(troubled), 1000).unref();
   }
 
   function stopWatch(): void {
@@ -228,14 +249,27 @@ export function createNftablesGateway(options: NftablesOptions): NftablesGateway
   }
 
   async function lookAtOwners(): Promise<void> {
-    if (standing === null || ownersWatch === null) return;
+    const started = performance.now();
+    if (standing === null || ownersWatch === null || started < nextLook) return;
     await triggerWatch.look();
+    // listing sets takes nft as long as the table is large
+    nextLook = performance.now() + 8 * (performance.now() - started) - 1000;
     flowTable.sides = [...standing.rules, ...triggerWatch.sides()];
+  }
+
+  /** Watching goes on whatever one look ran into; the same trouble is told once. */
+  function troubled(error: unknown): void {
+    const { message } = toFailure(error);
+    if (message === trouble) return;
+    trouble = message;
+    reports.note('warn', null, 'gateway_watch', `looking after the kernel rules: ${message}`);
   }
 
   async function beat(): Promise<void> {
     if (standing === null || watch === null) return;
-    if (!(await keeper.intact())) {
+    beats += 1;
+    const closely = beats % 5 === 0;
+    if (!(await keeper.intact(closely))) {
       await keeper.remake();
       reports.note(
         'warn',
@@ -243,10 +277,10 @@ export function createNftablesGateway(options: NftablesOptions): NftablesGateway
         'gateway_flushed',
         'another program took our kernel rules away; they are in place again',
       );
-      await flowTable.rebindUdp(standing.rules);
+      const { rules } = standing;
+      await tidyFlows(() => flowTable.rebindUdp(rules));
     }
-    beats += 1;
-    if (beats % 5 !== 0) return;
+    if (!closely) return;
     const links = await machineLinks(kernel);
     if (JSON.stringify(links) !== JSON.stringify(standing.links)) await install(standing.rules, wantedTriggers);
     else await reportAll();
@@ -254,6 +288,8 @@ export function createNftablesGateway(options: NftablesOptions): NftablesGateway
 
   async function counters(): Promise<ReadonlyMap<string, GatewayCounters>> {
     if (standing === null) return new Map();
+    const started = performance.now();
+    if (started < nextCount) return lastCount;
     const counts = await keeper.counters();
     const live = await flowTable.countByOwner();
     const result = new Map<string, GatewayCounters>();
@@ -289,6 +325,8 @@ export function createNftablesGateway(options: NftablesOptions): NftablesGateway
         counterKinds.map((kind) => ({ ...kind, suffix: `_${kind.suffix}` })),
       );
     }
+    lastCount = result;
+    nextCount = performance.now() + 4 * (performance.now() - started);
     return result;
   }
 
@@ -297,6 +335,7 @@ export function createNftablesGateway(options: NftablesOptions): NftablesGateway
     sync: (rules, triggers) => exclusive(() => sync(rules, triggers ?? wantedTriggers)),
     openTrigger: (name, host, forMs) => exclusive(() => triggerWatch.open(name, host, forMs)),
     closeTrigger: (name) => exclusive(() => triggerWatch.close(name)),
+    tryTrigger: (name, host) => exclusive(() => triggerWatch.trial(name, host)),
     counters: () => exclusive(counters),
     flows: (owner) => exclusive(() => flowTable.flows(owner)),
     kill: (flow) => exclusive(() => flowTable.kill(flow)),
@@ -311,7 +350,7 @@ export function createNftablesGateway(options: NftablesOptions): NftablesGateway
     },
     async available() {
       try {
-        await kernel.list('list', 'tables');
+        await kernel.list('-t', 'list', 'tables');
         await kernel.conntrack(['-C']);
         return null;
       } catch (error) {
@@ -328,7 +367,7 @@ export function createNftablesGateway(options: NftablesOptions): NftablesGateway
       exclusive(async () => {
         wantedTriggers = [];
         await removeAll();
-        const tables = (await kernel.list('list', 'tables')) ?? [];
+        const tables = (await kernel.list('-t', 'list', 'tables')) ?? [];
         for (const { table: found } of tables) {
           if (found?.family !== 'inet' || !ours.test(String(found.name))) continue;
           await kernel.apply(`add table inet ${found.name}\ndelete table inet ${found.name}\n`);
