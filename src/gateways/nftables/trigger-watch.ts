@@ -150,21 +150,25 @@ export class TriggerWatch {
     const had = before.holders.get(v);
     const has = seen.holders.get(v);
     const { name } = trigger;
-    if (had === undefined && has !== undefined)
-      this.#tell(name, has.host, 'opened', byHand ? 'by hand' : 'it called out');
-    else if (had !== undefined && has === undefined) {
-      const early = had.expiresAt - performance.now() > 2000;
-      this.#tell(name, had.host, 'closed', byHand ? 'by hand' : early ? 'taken away' : closedWhy(trigger));
-    } else if (had !== undefined && has !== undefined) {
-      if (had.host !== has.host)
-        this.#tell(name, has.host, 'taken_over', byHand ? 'by hand' : `it called out after ${had.host}`);
-      else if (has.expiresAt - had.expiresAt > 700 && performance.now() - seen.refreshedAt > refreshedEveryMs) {
+    if (had !== undefined && has?.host === had.host) {
+      if (has.expiresAt - had.expiresAt > 700 && performance.now() - seen.refreshedAt > refreshedEveryMs) {
         seen.refreshedAt = performance.now();
         this.#reports.refreshed(name, has.host);
       }
+      return;
     }
-    if (had !== undefined && had.host !== has?.host) await this.#endFlows(trigger, had.host);
-    if (has !== undefined && had?.host !== has.host) {
+    // between two looks one host's time may run out and another's begin
+    const handed = had !== undefined && has !== undefined && (byHand || trigger.second === 'last');
+    if (had !== undefined && !handed) {
+      const early = had.expiresAt - performance.now() > 2000;
+      this.#tell(name, had.host, 'closed', byHand ? 'by hand' : early ? 'taken away' : closedWhy(trigger));
+    }
+    if (has !== undefined) {
+      const why = byHand ? 'by hand' : handed ? `it called out after ${had.host}` : 'it called out';
+      this.#tell(name, has.host, handed ? 'taken_over' : 'opened', why);
+    }
+    if (had !== undefined) await this.#endFlows(trigger, had.host);
+    if (has !== undefined) {
       await this.#flows.rebindUdp(sidesOf(trigger, has.host, trigger.address));
     }
   }
