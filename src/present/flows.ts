@@ -1,5 +1,6 @@
 import type { Flow } from '../model/flow.ts';
 import type { Column } from './columns.ts';
+import { cutEndpoint } from './endpoint.ts';
 import { seg } from './line.ts';
 import { formatBytes, formatRate, formatShort, formatSpan } from './quantity.ts';
 
@@ -31,7 +32,16 @@ export function flowColumns(width: number, now: number, withForward: boolean): C
     ...(withForward ? [forward] : []),
     { id: 'peer', head: 'PEER', min: 15, max: 44, keep: 100, cell: ({ peer }) => peer },
     { id: 'owner', head: 'OWNER', min: 8, max: 20, keep: 50, cell: (flow) => seg(ownerOf(flow), 'dim') },
-    { id: 'target', head: 'TARGET', min: 12, max: 36, keep: 40, cell: ({ target }) => target },
+    {
+      id: 'target',
+      head: 'TARGET',
+      min: 12,
+      max: 36,
+      keep: 40,
+      grow: true,
+      measure: ({ target }) => target,
+      cell: ({ target }, cells) => cutEndpoint(target, cells),
+    },
     {
       id: 'age',
       head: 'AGE',

@@ -34,7 +34,7 @@ export function detailLines(scene: Scene, width: number, height: number): Line[]
   if (graph > 0) lines.push(...graphPanel(scene, view, width, graph));
   if (left >= 10) lines.push(...path);
   const rest = height - lines.length;
-  const eventsBelow = rest >= 22 && ui.section !== 'events' ? Math.min(10, Math.floor(rest / 3)) : 0;
+  const eventsBelow = rest >= 18 && ui.section !== 'events' ? Math.min(10, Math.floor(rest / 2.6)) : 0;
   lines.push(...sectionLines(scene, entry, width, rest - eventsBelow));
   if (eventsBelow > 0) lines.push(...eventList(scene, view, width, eventsBelow, { left: 'events' }));
   return lines;
