@@ -25,7 +25,7 @@ const scenes: Readonly<Record<string, (terminal: Terminal) => Promise<unknown>>>
     t.press('n', 'l');
     await t.see('new local tunnel');
     t.press('8081', 'tab', 'mail.internal:80', 'tab', 'pr.example.com', 'tab');
-    await t.see('programs on this machine');
+    await t.see('leads to');
     return t.see('connect to');
   },
   prompt: async (t) => {

@@ -10,8 +10,8 @@ export function shortListen(listen: string, narrow = false): string {
 }
 
 /** `intra.exam…:80`: where an endpoint must be cut, its port stays. */
-export function cutEndpoint(endpoint: string, width: number): string {
+export function cutEndpoint(endpoint: string, width: number, ellipsis = '…'): string {
   const port = /:[\d-]+$/.exec(endpoint)?.[0] ?? '';
   if (textWidth(endpoint) <= width || port === '' || port.length + 4 > width) return endpoint;
-  return cutText(endpoint.slice(0, -port.length), width - port.length) + port;
+  return cutText(endpoint.slice(0, -port.length), width - port.length, ellipsis) + port;
 }

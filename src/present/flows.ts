@@ -1,6 +1,7 @@
 import type { Flow } from '../model/flow.ts';
 import type { Column } from './columns.ts';
 import { cutEndpoint } from './endpoint.ts';
+import type { Glyphs } from './glyphs.ts';
 import { seg } from './line.ts';
 import { formatBytes, formatRate, formatShort, formatSpan } from './quantity.ts';
 
@@ -16,7 +17,7 @@ export function ownerOf({ user, pid }: Flow): string {
 }
 
 /** Columns of a list of flows; with the forward where it is about more than one. */
-export function flowColumns(width: number, now: number, withForward: boolean): Column<TimedFlow>[] {
+export function flowColumns(width: number, now: number, withForward: boolean, glyphs: Glyphs): Column<TimedFlow>[] {
   const short = width < 100;
   const size = short ? 6 : 10;
   const rate = (value: number) => (short ? formatShort(value) : value === 0 ? '0' : formatRate(value));
@@ -40,7 +41,7 @@ export function flowColumns(width: number, now: number, withForward: boolean): C
       keep: 40,
       grow: true,
       measure: ({ target }) => target,
-      cell: ({ target }, cells) => cutEndpoint(target, cells),
+      cell: ({ target }, cells) => cutEndpoint(target, cells, glyphs.ellipsis),
     },
     {
       id: 'age',
@@ -63,7 +64,7 @@ export function flowColumns(width: number, now: number, withForward: boolean): C
     { id: 'txBytes', head: 'SENT', align: 'right', min: 8, max: 8, keep: 34, cell: ({ tx }) => formatBytes(tx) },
     {
       id: 'rx',
-      head: '▼',
+      head: glyphs.rx,
       align: 'right',
       min: size,
       max: size,
@@ -72,7 +73,7 @@ export function flowColumns(width: number, now: number, withForward: boolean): C
     },
     {
       id: 'tx',
-      head: '▲',
+      head: glyphs.tx,
       align: 'right',
       min: size,
       max: size,

@@ -131,7 +131,7 @@ const text = (row: ForwardRow, value: string) => seg(value, row.view.state === '
 const targetOf = ({ view, config }: ForwardRow) =>
   view.target ?? (config.kind === 'remote' || config.kind === 'dynamic' ? 'any (SOCKS)' : '');
 
-function middleColumns(group: Group, narrow: boolean): Column<ForwardRow>[] {
+function middleColumns(group: Group, narrow: boolean, { ellipsis }: Glyphs): Column<ForwardRow>[] {
   const listen: Column<ForwardRow> = {
     id: 'listen',
     head: group === 'mappings' ? 'EXTERNAL' : 'LISTEN',
@@ -139,7 +139,7 @@ function middleColumns(group: Group, narrow: boolean): Column<ForwardRow>[] {
     max: 24,
     keep: 70,
     measure: (row) => shortListen(row.view.listen, narrow),
-    cell: (row, cells) => text(row, cutEndpoint(shortListen(row.view.listen, narrow), cells)),
+    cell: (row, cells) => text(row, cutEndpoint(shortListen(row.view.listen, narrow), cells, ellipsis)),
   };
   const target: Column<ForwardRow> = {
     id: 'target',
@@ -149,7 +149,7 @@ function middleColumns(group: Group, narrow: boolean): Column<ForwardRow>[] {
     keep: 60,
     grow: true,
     measure: targetOf,
-    cell: (row, cells) => text(row, cutEndpoint(targetOf(row), cells)),
+    cell: (row, cells) => text(row, cutEndpoint(targetOf(row), cells, ellipsis)),
   };
   if (group === 'mappings') {
     return [
@@ -185,7 +185,7 @@ export function forwardLayout(
   if (group === 'triggers') return triggerLayout(rows, width, now, glyphs);
   const columns = [
     nameColumn,
-    ...middleColumns(group, width < 90),
+    ...middleColumns(group, width < 90, glyphs),
     ...rateColumns(width).map((column) => ({ ...column, head: column.id === 'rx' ? glyphs.rx : glyphs.tx })),
     ...tailColumns(width, glyphs),
   ];

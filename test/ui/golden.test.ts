@@ -29,10 +29,14 @@ const select = (stage: Stage, name: string) => async () => {
 const at = (name: string, ...keys: string[]) => ({
   prepare: async (stage: Stage) => {
     await select(stage, name)();
-    await stage.press(...keys);
+    for (const key of keys) await stage.press(key);
   },
 });
-const keys = (...list: string[]) => ({ prepare: (stage: Stage) => stage.press(...list) });
+const keys = (...list: string[]) => ({
+  prepare: async (stage: Stage) => {
+    for (const key of list) await stage.press(key);
+  },
+});
 
 const shots: Readonly<Record<string, Shot>> = {
   overview: {},

@@ -17,6 +17,7 @@ export function footerLine(scene: Scene, width: number): Line {
       seg(' / ', 'key', true),
       ...fieldLine(ui.filter, Math.max(8, width - lineWidth(keys) - 6), {
         focused: true,
+        ellipsis: glyphs.ellipsis,
         example: width >= 70 ? 'words, state:failed, port:5432, !host:db' : 'words, port:80',
       }),
     ];
