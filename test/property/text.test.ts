@@ -170,7 +170,7 @@ test('rows are shared out whole and never beyond the room or the wish', () => {
             wanted.reduce((a, b) => a + b, 0),
           ),
         );
-        given.forEach((rows, i) => expect(rows).toBeLessThanOrEqual(wanted[i] ?? 0));
+        for (const [i, rows] of given.entries()) expect(rows).toBeLessThanOrEqual(wanted[i] ?? 0);
       },
     ),
   );
