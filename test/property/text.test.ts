@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import stringWidth from 'string-width';
 import { expect, test } from 'vitest';
+import { shellQuote, shellSplit } from '../../src/model/shell-words.ts';
 import { layoutColumns, rowLine } from '../../src/present/columns.ts';
-import { shellWord } from '../../src/present/command.ts';
 import { areaGraph, niceCeiling, resample, sparkline } from '../../src/present/graph.ts';
 import {
   cutText,
@@ -16,7 +16,6 @@ import {
   wrapText,
 } from '../../src/present/line.ts';
 import { formatShort } from '../../src/present/quantity.ts';
-import { shellSplit } from '../../src/present/words.ts';
 import { keysOfText } from '../../src/ui/keys.ts';
 import { shareRows } from '../../src/ui/screens/share.ts';
 import { editField, emptyField } from '../../src/ui/text-field.ts';
@@ -141,7 +140,7 @@ test('a quoted word comes back from a shell as it was', () => {
         fc.string({ minLength: 1 }).filter((s) => !s.includes('\0')),
         { minLength: 1 },
       ),
-      (words) => void expect(shellSplit(words.map(shellWord).join(' '))).toEqual(words),
+      (words) => void expect(shellSplit(shellQuote(words))).toEqual(words),
     ),
   );
 });

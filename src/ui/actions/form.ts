@@ -1,6 +1,6 @@
 import type { Forward, ForwardKind } from '../../model/config.ts';
 import { toFailure } from '../../model/errors.ts';
-import { shellSplit } from '../../present/words.ts';
+import { shellSplit } from '../../model/shell-words.ts';
 import { emptyField, fieldOf } from '../text-field.ts';
 import { buildForward, startForm, suggestName, textsOf, toggleMore } from '../widgets/form/build.ts';
 import { completionsFor } from '../widgets/form/completions.ts';
