@@ -1,5 +1,5 @@
 // Pictures for the fake engine: a jump server on a working day, one where nothing is defined, one with very many.
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { Config, Forward, Forward as ForwardSchema, Settings } from '../../src/model/config.ts';
 import type { EventLevel } from '../../src/model/event.ts';
 import type { Flow } from '../../src/model/flow.ts';
