@@ -43,6 +43,15 @@ await esbuild.build({
         build.onLoad({ filter: /.*/, namespace: 'empty' }, () => ({ contents: 'export default {};' }));
       },
     },
+    {
+      // Yoga fetches its own embedded WebAssembly, and only for that Node would load its whole HTTP client.
+      name: 'yoga-without-fetch',
+      setup(build) {
+        build.onLoad({ filter: /yoga-wasm-base64-esm\.js$/ }, ({ path: file }) => ({
+          contents: readFileSync(file, 'utf8').replaceAll('"function"!=typeof fetch', 'true'),
+        }));
+      },
+    },
   ],
   // CommonJS dependencies inside an ES bundle still call require.
   banner: {

@@ -1,7 +1,7 @@
 // Traffic totals over restarts: a small file beside the log, written now and then and at the end.
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Totals } from './meter.ts';
 
 const schema = z.record(

@@ -1,5 +1,5 @@
 // Every call a client can make of the engine: one table, imported by both ends.
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Forward } from '../model/config.ts';
 import type { Failure } from '../model/errors.ts';
 import type { EngineEvent } from '../model/event.ts';

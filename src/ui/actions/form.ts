@@ -1,9 +1,10 @@
 import type { Forward, ForwardKind } from '../../model/config.ts';
 import { toFailure } from '../../model/errors.ts';
-import { shellSplit } from '../../present/words.ts';
+import { shellSplit } from '../../model/shell-words.ts';
 import { emptyField, fieldOf } from '../text-field.ts';
 import { buildForward, startForm, suggestName, textsOf, toggleMore } from '../widgets/form/build.ts';
 import { completionsFor } from '../widgets/form/completions.ts';
+import type { FieldId } from '../widgets/form/fields.ts';
 import {
   currentField,
   type FormState,
@@ -16,6 +17,8 @@ import {
 import { type Core, topOverlay } from './core.ts';
 
 const previewDelayMs = 150;
+/** Fields that take one of a known few; what is begun there, tab finishes. */
+const tabCompletes: ReadonlySet<FieldId> = new Set(['host', 'session', 'preset', 'via', 'proto']);
 
 /** Defining and editing a forward. */
 export function formActions(core: Core) {
@@ -161,9 +164,11 @@ export function formActions(core: Core) {
       change((form) => {
         const taken = takePick(form);
         if (taken !== null) return moveInForm(taken, 1);
-        const [only, ...others] = completionsFor(core.scene(), form);
-        if (key === 'tab' && only !== undefined && others.length === 0 && textIn(form, currentField(form)) !== '')
-          return moveInForm(setField(form, currentField(form), only.text), 1);
+        const id = currentField(form);
+        const begun = textIn(form, id);
+        const offered = key === 'tab' && tabCompletes.has(id) && begun !== '' ? completionsFor(core.scene(), form) : [];
+        const [only, ...others] = offered.filter(({ text }) => text.startsWith(begun));
+        if (only !== undefined && others.length === 0) return moveInForm(setField(form, id, only.text), 1);
         return moveInForm(form, 1);
       });
     },

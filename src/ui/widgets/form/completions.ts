@@ -27,7 +27,7 @@ function devices({ resources }: Scene): Completion[] {
 
 const gateways: Readonly<Record<string, string>> = {
   relay: 'this program, no privileges needed',
-  nftables: 'this machine’s kernel',
+  nftables: "this machine's kernel",
   router: 'the router in front of this machine',
   remote: 'the SSH server that carried the call',
 };

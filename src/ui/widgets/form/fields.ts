@@ -95,7 +95,7 @@ export const formFields: Readonly<
       open: { label: 'opens', example: 'tcp/113, several with commas' },
       via: { label: 'by', example: 'relay, nftables, router or remote' },
       idle: { label: 'closes after', example: '10m' },
-      bind: { label: 'opens on', example: 'the gateway’s own side', optional: true },
+      bind: { label: 'opens on', example: "the gateway's own side", optional: true },
     },
   },
 };
