@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
+import { linkFactories } from '../../src/dataplane/carriers/factories.ts';
 import { counterBytes, readCounters } from '../../src/dataplane/counters.ts';
 import { DataPlane } from '../../src/dataplane/data-plane.ts';
 import { Descriptors } from '../../src/dataplane/descriptors.ts';
@@ -9,6 +10,7 @@ import type { Command, Runnable, WorkerEvent } from '../../src/dataplane/message
 import type { PortHolder } from '../../src/dataplane/sockets/errors.ts';
 import { Forward } from '../../src/model/config.ts';
 import type { RawFlow } from '../../src/model/flow.ts';
+import type { LinkSpec } from '../../src/model/host.ts';
 import type { ListenerStatus } from '../../src/model/state.ts';
 import { DirectLink } from './direct-link.ts';
 import { until } from './until.ts';
@@ -22,17 +24,22 @@ export class Plane {
   private readonly counters = new Map<string, SharedArrayBuffer>();
   private requests = 0;
 
-  constructor(options: { holder?: PortHolder; descriptors?: number } = {}) {
+  /** Without `over` its link's far end is this machine; with it, the real carriers reach the host it says. */
+  constructor(options: { holder?: PortHolder; descriptors?: number; over?: LinkSpec } = {}) {
     this.plane = new DataPlane({
       mark: 't',
-      linkFactories: { ssh2: () => this.link, openssh: () => this.link },
+      linkFactories: options.over === undefined ? { ssh2: () => this.link, openssh: () => this.link } : linkFactories,
       descriptors: new Descriptors(options.descriptors ?? 10_000),
       holder: options.holder ?? (async () => null),
       send: (event) => this.events.push(event),
     });
     this.plane.handle({
       do: 'link',
-      spec: { id: 'link', dest: 'far', options: {}, carrier: 'ssh2', why: 'test', via: null, args: [] },
+      spec: {
+        ...{ dest: 'far', options: {}, carrier: 'ssh2', why: 'test', via: null, args: [] },
+        ...options.over,
+        id: 'link',
+      },
       timings: { keepaliveSeconds: 5, keepaliveCount: 3 },
     });
   }
