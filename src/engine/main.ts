@@ -14,11 +14,11 @@ import { lifecycleHandlers } from './handlers/lifecycle.ts';
 import { reportHandlers } from './handlers/reports.ts';
 import { trafficHandlers } from './handlers/traffic.ts';
 import { triggerHandlers } from './handlers/triggers.ts';
+import { localDay, openLedger } from './ledger.ts';
 import { openLog } from './log.ts';
 import { memoizeFor } from './memoize.ts';
 import { type Handlers, serve } from './server.ts';
 import { claimSocket } from './socket.ts';
-import { readTotals, writeTotals } from './totals.ts';
 
 const totalsEveryMs = 10_000;
 
@@ -35,7 +35,7 @@ async function main(): Promise<void> {
   const release = () => rmSync(home.socket, { force: true });
   process.on('exit', release);
 
-  const totalsFile = path.join(home.stateDir, 'totals.json');
+  const ledger = openLedger(path.join(home.stateDir, 'totals.json'), localDay);
   const log = await openLog(home.logFile);
   process.on('uncaughtException', (error) => log.error({ err: error }, 'uncaught'));
   process.on('unhandledRejection', (error) => log.error({ err: error }, 'unhandled'));
@@ -46,7 +46,7 @@ async function main(): Promise<void> {
     file: openConfigFile(home.configDir),
     log,
     workerFile: path.join(path.dirname(process.argv[1] ?? '.'), 'worker.js'),
-    kept: readTotals(totalsFile),
+    kept: ledger.totals(),
     routerAddress: process.env.SALLYPORT_ROUTER || null,
     plan: ({ host, ssh }, noCommonAlgorithm) => plan({ dest: host, overrides: ssh ?? {} }, { noCommonAlgorithm }),
   });
@@ -54,7 +54,7 @@ async function main(): Promise<void> {
   const sockets = new Set<net.Socket>();
   const saveTotals = () => {
     try {
-      writeTotals(totalsFile, engine.meter.totals());
+      ledger.enter(engine.meter.totals());
     } catch (error) {
       log.warn({ err: error }, 'the traffic totals could not be saved');
     }
@@ -85,7 +85,7 @@ async function main(): Promise<void> {
   const handlers: Handlers = {
     ...lifecycleHandlers(engine, (reason) => void stop(reason)),
     ...forwardHandlers(engine),
-    ...trafficHandlers(engine),
+    ...trafficHandlers(engine, ledger),
     ...hostHandlers(engine),
     ...reportHandlers(engine),
     ...triggerHandlers(engine),
