@@ -7,7 +7,7 @@ import { findHome } from '../model/home.ts';
 import { planLinks } from '../ssh/plan.ts';
 import { openConfigFile } from '../store/config-file.ts';
 import { createEngine } from './engine.ts';
-import { forwardHandlers } from './handlers/forwards.ts';
+import { forwardHandlers, viewNamed } from './handlers/forwards.ts';
 import { hostHandlers } from './handlers/hosts.ts';
 import { importHandlers } from './handlers/import.ts';
 import { lifecycleHandlers } from './handlers/lifecycle.ts';
@@ -17,6 +17,7 @@ import { triggerHandlers } from './handlers/triggers.ts';
 import { localDay, openLedger } from './ledger.ts';
 import { openLog } from './log.ts';
 import { memoizeFor } from './memoize.ts';
+import { serveMetrics } from './metrics.ts';
 import { type Handlers, serve } from './server.ts';
 import { claimSocket } from './socket.ts';
 
@@ -61,12 +62,28 @@ async function main(): Promise<void> {
   };
   const totalsTimer = setInterval(saveTotals, totalsEveryMs);
 
+  let stopMetrics = () => {};
+  const { metrics } = engine.desired.config().settings;
+  if (metrics !== false) {
+    // Nothing but the numbers is lost without it: the engine goes on, and says so.
+    await serveMetrics(metrics, {
+      views: () => engine.state().order.map((name) => viewNamed(engine, name)),
+      counters: (name) => engine.meter.current(name),
+    }).then(
+      (stop) => {
+        stopMetrics = stop;
+      },
+      (error: unknown) => engine.note('warn', null, 'metrics', toFailure(error).message),
+    );
+  }
+
   let stopping = false;
   const stop = async (reason: 'stop' | 'restart'): Promise<void> => {
     if (stopping) return;
     stopping = true;
     log.info({ reason }, 'stopping');
     clearInterval(totalsTimer);
+    stopMetrics();
     engine.publisher.bye(reason);
     accept = (socket) => void socket.destroy();
     // The JSON-RPC library writes some turns of the loop later; watchers should hear why before the line is cut.
