@@ -2,6 +2,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { failureCodes } from '../src/model/errors.ts';
+import { filterColumns } from '../src/present/filter.ts';
+import { views } from '../src/ui/keymap/binding.ts';
+import { keymap } from '../src/ui/keymap/keymap.ts';
+import { keyLabel } from '../src/ui/keys.ts';
 
 const root = path.join(import.meta.dirname, '..');
 
@@ -10,8 +14,28 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
     .map((row) => `| ${row.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`)
     .join('\n');
 
+/** The bindings of the views, or of what opens over them. */
+function keys(inViews: boolean): string {
+  const rows = keymap.filter(({ contexts }) => contexts.some((context) => views.includes(context)) === inViews);
+  const where = (contexts: readonly string[]) =>
+    views.every((view) => contexts.includes(view))
+      ? 'everywhere'
+      : contexts.map((context) => (context === 'hostkey' ? 'host key' : context)).join(', ');
+  return table(
+    ['key', 'where', 'what it does'],
+    rows.map(({ keys: names, contexts, help }) => [
+      names.map((name) => `\`${keyLabel(name)}\``).join(' '),
+      where(contexts),
+      help,
+    ]),
+  );
+}
+
 /** Section name, as in `<!-- generated: NAME -->` … `<!-- end: NAME -->`, and what belongs there. */
 const sections: Record<string, () => string> = {
+  'keys-views': () => keys(true),
+  'keys-dialogs': () => keys(false),
+  'filter-columns': () => filterColumns.map((name) => `\`${name}:\``).join(', '),
   failures: () =>
     table(
       ['code', 'meaning', 'tried again'],
@@ -19,7 +43,7 @@ const sections: Record<string, () => string> = {
     ),
 };
 
-const files = ['docs/errors.md'];
+const files = ['docs/errors.md', 'docs/keys.md'];
 let stale = 0;
 for (const file of files) {
   const full = path.join(root, file);

@@ -51,7 +51,7 @@ const rateRole = (rate: number, role: 'rx' | 'tx') => (rate > 0 ? role : 'dim');
 
 function rateColumns(width: number): Column<ForwardRow>[] {
   const short = width < 100;
-  const size = short ? 6 : 10;
+  const size = short ? 6 : 9;
   const format = (rate: number) => (short ? formatShort(rate) : rate === 0 ? '0' : formatRate(rate));
   const cell = (role: 'rx' | 'tx') => (row: ForwardRow) => {
     if (row.view.state === 'off') return seg('');
