@@ -13,10 +13,15 @@ export interface Totals {
   readonly refused: number;
 }
 
+/** Totals as written to disk. What a gateway counts apart, for it may go on counting while no engine runs. */
+export interface KeptTotals extends Totals {
+  readonly outside?: Totals | undefined;
+}
+
 interface Gauge {
   /** Written by a worker; laid out by dataplane/counters.ts. */
   cell: SharedArrayBuffer | null;
-  /** Cumulative counts of a gateway, and what of them is in `base` already. */
+  /** Counts of a gateway, on top of `base`. */
   outside: GatewayCounters | null;
   base: Totals;
   counters: Counters;
@@ -32,9 +37,13 @@ export class Meter {
   private readonly all = new Series();
   private readonly now: () => number;
 
-  constructor(now: () => number, kept: Readonly<Record<string, Totals>> = {}) {
+  constructor(now: () => number, kept: Readonly<Record<string, KeptTotals>> = {}) {
     this.now = now;
-    for (const [name, totals] of Object.entries(kept)) this.gauge(name).base = totals;
+    for (const [name, { outside, ...totals }] of Object.entries(kept)) {
+      const gauge = this.gauge(name);
+      gauge.base = totals;
+      gauge.outside = outside === undefined ? null : { ...outside, flows: 0 };
+    }
   }
 
   private gauge(name: string): Gauge {
@@ -64,11 +73,11 @@ export class Meter {
   }
 
   /** Cumulative counts from a gateway; a count that falls began anew. Null when the gateway no longer counts for it. */
-  outside(name: string, counts: Gauge['outside']): void {
+  outside(name: string, counts: GatewayCounters | null): void {
     const gauge = this.gauge(name);
     const before = gauge.outside;
     if (before !== null && (counts === null || counts.rx < before.rx || counts.tx < before.tx)) {
-      gauge.base = add(gauge.base, { ...before, refused: before.refused ?? 0 });
+      gauge.base = add(gauge.base, totalsOf(before));
     }
     gauge.outside = counts;
   }
@@ -153,15 +162,22 @@ export class Meter {
   }
 
   /** What to keep over a restart. */
-  totals(): Record<string, Totals> {
+  totals(): Record<string, KeptTotals> {
     return Object.fromEntries(
       [...this.gauges].map(([name, gauge]) => {
-        const { rx, tx, flowsTotal, refused } = this.values(gauge);
-        return [name, { rx, tx, flowsTotal, refused }];
+        const own = totalsOf(this.values({ ...gauge, outside: null }));
+        return [name, gauge.outside === null ? own : { ...own, outside: totalsOf(gauge.outside) }];
       }),
     );
   }
 }
+
+const totalsOf = ({ rx, tx, flowsTotal, refused = 0 }: Omit<GatewayCounters, 'flows'>): Totals => ({
+  rx,
+  tx,
+  flowsTotal,
+  refused,
+});
 
 const add = (a: Totals, b: Totals): Totals => ({
   rx: a.rx + b.rx,
