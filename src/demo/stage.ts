@@ -96,7 +96,7 @@ export async function freePort(udp = false): Promise<number> {
   return port;
 }
 
-/** The forwards, by what they show; `port` says where each one listens. */
+/** The forwards, by what they show; `port` says where each one listens, and throws for one that is not up. */
 export interface Cast {
   readonly views: readonly ForwardView[];
   port(name: string): number;
@@ -105,7 +105,6 @@ export interface Cast {
 /**
  * Adds one forward of every kind and waits for them.
  * @param idle how long the trigger stays open without traffic
- * @throws Error naming the first that does not come up
  */
 export async function addForwards(
   client: Client,
@@ -175,13 +174,14 @@ export async function addForwards(
     },
   ];
   const names = await client.call('add', { forwards, up: true });
-  const views = await client.call('settle', { names, timeoutMs: 20_000 });
-  const down = views.find(({ state }) => state !== 'up');
-  if (down !== undefined) throw new Error(`${down.name} is ${down.state}: ${down.error?.message ?? 'no reason given'}`);
+  const views = await client.call('settle', { names, timeoutMs: 15_000 });
   return {
     views,
     port(name) {
-      const listen = views.find((view) => view.name === name)?.listen ?? '';
+      const view = views.find((one) => one.name === name);
+      if (view?.state !== 'up')
+        throw new Error(`${name} is ${view?.state}: ${view?.error?.message ?? 'no reason given'}`);
+      const { listen } = view;
       const port = Number(/:(\d+)$/.exec(listen)?.[1]);
       if (!(port > 0)) throw new Error(`${name} listens on "${listen}", which is no port`);
       return port;
