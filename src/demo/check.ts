@@ -46,10 +46,12 @@ export async function checkAll(
 /** Closed, open while somebody calls, closed again. */
 function triggerSteps(stage: Stage, cast: Cast): (readonly [string, () => Promise<number>])[] {
   const closed = () => isRefused(stage.ident.port, outside);
+  let opened = false;
   return [
     [
       'trigger, before the call',
       async () => {
+        cast.mustBeUp('irc');
         if (!(await closed())) throw new Error('the port is open already');
         return 0;
       },
@@ -57,9 +59,11 @@ function triggerSteps(stage: Stage, cast: Cast): (readonly [string, () => Promis
     [
       'trigger, after the call',
       async () => {
+        cast.mustBeUp('irc');
         const call = await socksDial('socks5', cast.port('socks'), stage.chat.port);
         try {
           await eventually('the port opens', async () => !(await closed()), 5000);
+          opened = true;
           const inbound = await exchangeTcp(await dialTcp(stage.ident.port, outside), megabyte, rowTimeoutMs);
           return inbound + (await exchangeTcp(call, megabyte, rowTimeoutMs));
         } finally {
@@ -70,6 +74,7 @@ function triggerSteps(stage: Stage, cast: Cast): (readonly [string, () => Promis
     [
       'trigger, after the idle time',
       async () => {
+        if (!opened) throw new Error('the port never opened');
         await eventually('the port closes', closed, 10_000);
         return 0;
       },

@@ -96,10 +96,12 @@ export async function freePort(udp = false): Promise<number> {
   return port;
 }
 
-/** The forwards, by what they show; `port` says where each one listens, and throws for one that is not up. */
+/** The forwards by name. */
 export interface Cast {
-  readonly views: readonly ForwardView[];
+  /** Where it listens; throws as `mustBeUp` does. */
   port(name: string): number;
+  /** @throws Error with the reason where it is not up */
+  mustBeUp(name: string): ForwardView;
 }
 
 /**
@@ -175,13 +177,15 @@ export async function addForwards(
   ];
   const names = await client.call('add', { forwards, up: true });
   const views = await client.call('settle', { names, timeoutMs: 15_000 });
+  const mustBeUp = (name: string) => {
+    const view = views.find((one) => one.name === name);
+    if (view?.state === 'up') return view;
+    throw new Error(`${name} is ${view?.state}: ${view?.error?.message ?? 'no reason given'}`);
+  };
   return {
-    views,
+    mustBeUp,
     port(name) {
-      const view = views.find((one) => one.name === name);
-      if (view?.state !== 'up')
-        throw new Error(`${name} is ${view?.state}: ${view?.error?.message ?? 'no reason given'}`);
-      const { listen } = view;
+      const { listen } = mustBeUp(name);
       const port = Number(/:(\d+)$/.exec(listen)?.[1]);
       if (!(port > 0)) throw new Error(`${name} listens on "${listen}", which is no port`);
       return port;
