@@ -25,6 +25,10 @@ export interface RunParts {
   send(event: WorkerEvent): void;
 }
 
+/** In the id of what a trigger opened: connections through it come in, and are no calls of a host inside. */
+const openedBy = '/open/';
+const deaf: ForwardContext['triggers'] = { began: () => false };
+
 /** One runnable from start to stop. Whatever goes wrong in it is reported for it, and stays in it. */
 export class Run {
   readonly runnable: Runnable;
@@ -42,7 +46,8 @@ export class Run {
     const notes = new Notes((level, code, message) =>
       parts.send({ on: 'note', level, forward: forward.name, code, message }),
     );
-    const { table, descriptors, triggers, holder } = parts;
+    const { table, descriptors, holder } = parts;
+    const triggers = id.includes(openedBy) ? deaf : parts.triggers;
     this.gate = new Gate(runnable, { counters: new CounterCell(runnable.counters), table, descriptors, notes });
     const status = (word: ListenerStatus) => this.status(word);
     this.forward = build(runnable, link, { gate: this.gate, notes, triggers, descriptors, holder, status });

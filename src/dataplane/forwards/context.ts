@@ -9,7 +9,7 @@ import type { Gate } from './gate.ts';
 export interface ForwardContext {
   readonly gate: Gate;
   readonly notes: Notes;
-  readonly triggers: TriggerWatcher;
+  readonly triggers: Pick<TriggerWatcher, 'began'>;
   readonly descriptors: Descriptors;
   readonly holder: PortHolder;
   status(status: ListenerStatus): void;

@@ -39,6 +39,8 @@ export interface NftablesGateway extends Gateway {
   /** Opens a trigger for a host as if it had called out, for so long. */
   openTrigger(name: string, host: string, forMs: number): Promise<void>;
   closeTrigger(name: string): Promise<void>;
+  /** Reads now who holds what, rather than within the second. */
+  lookAtTriggers(): Promise<void>;
   /** Why mappings cannot be made here; null where they can. */
   available(): Promise<Failure | null>;
   /** The table as it would be loaded for these rules; refused ones are left out. */
@@ -297,6 +299,7 @@ export function createNftablesGateway(options: NftablesOptions): NftablesGateway
     sync: (rules, triggers) => exclusive(() => sync(rules, triggers ?? wantedTriggers)),
     openTrigger: (name, host, forMs) => exclusive(() => triggerWatch.open(name, host, forMs)),
     closeTrigger: (name) => exclusive(() => triggerWatch.close(name)),
+    lookAtTriggers: () => exclusive(lookAtOwners),
     counters: () => exclusive(counters),
     flows: (owner) => exclusive(() => flowTable.flows(owner)),
     kill: (flow) => exclusive(() => flowTable.kill(flow)),
