@@ -11,7 +11,7 @@ import { readForward } from '../desired.ts';
 import type { Engine } from '../engine.ts';
 import { kernelRules } from '../mappings.ts';
 import type { Handlers } from '../server.ts';
-import { openRanges } from '../triggers.ts';
+import { openRanges } from '../triggers/rules.ts';
 
 /** States a forward stays in until something happens to it. */
 const settled = new Set(['up', 'off', 'failed', 'waiting', 'degraded']);
