@@ -6,6 +6,8 @@ declare module 'pino-roll' {
     file: string;
     size: string;
     limit: { count: number };
+    /** Keeps `current.log` beside the files, a link to the newest. */
+    symlink: boolean;
     mkdir: boolean;
     mode: number;
   }): Promise<DestinationStream>;
