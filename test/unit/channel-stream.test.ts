@@ -129,6 +129,23 @@ describe('receive window', () => {
     expect((await run()).most).toBeGreaterThan(first);
   });
 
+  test('a short packet is credited as soon as it is read, so that an ACK goes out with the credit', async () => {
+    for (const start of [
+      (stream: ChannelStream) => stream.resume(),
+      (stream: ChannelStream) => stream.on('data', () => {}),
+      (stream: ChannelStream) => stream.on('readable', () => stream.read()),
+    ]) {
+      const peer = new Peer();
+      start(peer.stream);
+      peer.send(10);
+      await turn();
+      expect(peer.credit).toBe(first);
+      peer.send(20_000);
+      await turn();
+      expect(peer.credit).toBe(first - 20_000);
+    }
+  });
+
   test('a peer that sends more than it may is cut off', async () => {
     const peer = new Peer();
     let failed: Error | null = null;

@@ -9,6 +9,12 @@ export const maxWindowBytes = 16 << 20;
 /** Above this much waiting in the connection's socket, writers wait. */
 const socketBacklogBytes = 4 << 20;
 
+/**
+ * Less than this in one packet is credited at once. sshd leaves Nagle's algorithm on where there is no session, so after
+ * a short answer its EOF waits for our ACK, which the kernel delays by 40 ms unless something goes out with it.
+ */
+const smallBytes = 1024;
+
 /** What all channels of one connection together may widen their windows by. */
 export class WindowBudget {
   private bytesLeft: number;
@@ -98,6 +104,8 @@ export class ChannelStream extends Duplex {
   private target: number;
   private readonly firstTarget: number;
   private grownAt = 0;
+  /** The last packet was a small one: what the reader takes is credited at once. */
+  private promptly = false;
   private gone = false;
   private dropped = false;
   private pending: { chunk: Buffer; done: (error?: Error | null) => void } | null = null;
@@ -130,6 +138,7 @@ export class ChannelStream extends Duplex {
       this.destroy(new SallyportError('host_lost', 'the server sent more than the channel window allows'));
       return;
     }
+    this.promptly = data.length < smallBytes;
     this.push(data);
     this.topUp();
   }
@@ -245,7 +254,8 @@ export class ChannelStream extends Duplex {
       }
     }
     const credit = this.target - this.window - held;
-    if (credit < this.target / 4) return;
+    if (credit <= 0 || (credit < this.target / 4 && !this.promptly)) return;
+    this.promptly = false;
     this.window += credit;
     this.tell((protocol) => protocol.channelWindowAdjust(this.port.outgoing.id, credit));
   }
