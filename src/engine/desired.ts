@@ -61,7 +61,7 @@ export function createDesired(file: ConfigFile, changed: (config: Config, undo: 
     throw new SallyportError(
       'not_found',
       `no forward is called ${name}`,
-      near === null ? 'sallyport sessions shows them' : `did you mean ${near}?`,
+      near === null ? 'sallyport ls shows them' : `did you mean ${near}?`,
     );
   };
 
