@@ -1,5 +1,11 @@
 import net from 'node:net';
-import { createMessageConnection, ResponseError, SocketMessageReader, SocketMessageWriter } from 'vscode-jsonrpc/node';
+import {
+  createMessageConnection,
+  ErrorCodes,
+  ResponseError,
+  SocketMessageReader,
+  SocketMessageWriter,
+} from 'vscode-jsonrpc/node';
 import { type Failure, isFailureCode, SallyportError } from '../model/errors.ts';
 import type { MethodName, Params, Result } from '../protocol/methods.ts';
 import type { NotificationName, Notifications } from '../protocol/notifications.ts';
@@ -45,7 +51,8 @@ export function clientOver(socket: net.Socket): Client {
       try {
         return (await Promise.race([connection.sendRequest(method, params), lost.promise])) as never;
       } catch (error) {
-        throw closed ? gone() : fromWire(error);
+        // A write can fail before the close of the socket is heard of.
+        throw closed || isLost(error) ? gone() : fromWire(error);
       } finally {
         closers.delete(onLost);
       }
@@ -63,6 +70,12 @@ export function clientOver(socket: net.Socket): Client {
   };
 }
 
+function isLost(error: unknown): boolean {
+  const { MessageWriteError, MessageReadError, PendingResponseRejected, ConnectionInactive } = ErrorCodes;
+  const codes: readonly number[] = [MessageWriteError, MessageReadError, PendingResponseRejected, ConnectionInactive];
+  return error instanceof ResponseError && codes.includes(error.code);
+}
+
 function fromWire(error: unknown): unknown {
   if (!(error instanceof ResponseError)) return error;
   const failure = error.data as Partial<Failure> | undefined;
@@ -71,13 +84,16 @@ function fromWire(error: unknown): unknown {
   return new SallyportError('internal', error.message, 'the engine log has the details', { cause: error });
 }
 
+// ECONNRESET: an engine that was just about to go.
+const nobody = new Set(['ENOENT', 'ECONNREFUSED', 'ENOTDIR', 'ECONNRESET']);
+
 /** Connects to an engine's socket; null when nobody listens there. */
 export async function dialEngine(socketPath: string): Promise<Client | null> {
   const socket = net.connect(socketPath);
   const { promise, resolve, reject } = Promise.withResolvers<net.Socket | null>();
   socket.once('connect', () => resolve(socket));
   socket.once('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED' || error.code === 'ENOTDIR') resolve(null);
+    if (nobody.has(error.code ?? '')) resolve(null);
     else
       reject(
         new SallyportError(

@@ -28,6 +28,10 @@ export interface RunParts {
   send(event: WorkerEvent): void;
 }
 
+/** In the id of what a trigger opened: connections through it come in, and are no calls of a host inside. */
+const openedBy = '/open/';
+const deaf: ForwardContext['triggers'] = { began: () => false };
+
 /** One runnable from start to stop. Whatever goes wrong in it is reported for it, and stays in it. */
 export class Run {
   readonly runnable: Runnable;
@@ -45,7 +49,8 @@ export class Run {
     const notes = new Notes((level, code, message) =>
       parts.send({ on: 'note', level, forward: forward.name, code, message }),
     );
-    const { table, descriptors, triggers, holder, device } = parts;
+    const { table, descriptors, holder, device } = parts;
+    const triggers = id.includes(openedBy) ? deaf : parts.triggers;
     const peers = new PeerWatch(forward.name, parts.knownPeers, notes);
     this.gate = new Gate(runnable, { counters: new CounterCell(runnable.counters), table, descriptors, notes, peers });
     const status = (word: ListenerStatus) => this.status(word);

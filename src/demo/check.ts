@@ -31,25 +31,29 @@ export async function checkAll(
   const socks = (way: 'socks5' | 'socks5-name' | 'socks4a') => async () =>
     exchangeTcp(await socksDial(way, cast.port('socks'), stage.echo.port), megabytes4, rowTimeoutMs);
   const steps: readonly (readonly [string, () => Promise<number>])[] = [
-    ['local', () => tcp(cast.port('echo'))],
+    ['local', () => tcp(cast.port('intranet'))],
     ['remote', () => tcp(cast.port('publish'))],
     ['dynamic, SOCKS 5', socks('socks5')],
     ['dynamic, SOCKS 5 by name', socks('socks5-name')],
     ['dynamic, SOCKS 4a', socks('socks4a')],
     ['mapping tcp, relay', () => tcp(cast.port('game'))],
     ['mapping udp, relay', () => exchangeUdp(cast.port('voice'), megabyte)],
-    ...triggerSteps(stage, cast),
+    ...triggerSteps(client, stage, cast),
   ];
   for (const [kind, step] of steps) report(await timed(kind, step));
 }
 
 /** Closed, open while somebody calls, closed again. */
-function triggerSteps(stage: Stage, cast: Cast): (readonly [string, () => Promise<number>])[] {
+function triggerSteps(client: Client, stage: Stage, cast: Cast): (readonly [string, () => Promise<number>])[] {
   const closed = () => isRefused(stage.ident.port, outside);
+  // Asked of the engine: a connection would be use, and keep it open.
+  const over = async () => (await client.call('show', { name: 'irc' })).view.opened.length === 0;
+  let opened = false;
   return [
     [
       'trigger, before the call',
       async () => {
+        cast.mustBeUp('irc');
         if (!(await closed())) throw new Error('the port is open already');
         return 0;
       },
@@ -57,9 +61,11 @@ function triggerSteps(stage: Stage, cast: Cast): (readonly [string, () => Promis
     [
       'trigger, after the call',
       async () => {
+        cast.mustBeUp('irc');
         const call = await socksDial('socks5', cast.port('socks'), stage.chat.port);
         try {
           await eventually('the port opens', async () => !(await closed()), 5000);
+          opened = true;
           const inbound = await exchangeTcp(await dialTcp(stage.ident.port, outside), megabyte, rowTimeoutMs);
           return inbound + (await exchangeTcp(call, megabyte, rowTimeoutMs));
         } finally {
@@ -70,7 +76,9 @@ function triggerSteps(stage: Stage, cast: Cast): (readonly [string, () => Promis
     [
       'trigger, after the idle time',
       async () => {
-        await eventually('the port closes', closed, 10_000);
+        if (!opened) throw new Error('the port never opened');
+        await eventually('the opening ends', over, 10_000);
+        if (!(await closed())) throw new Error('the port is still open');
         return 0;
       },
     ],

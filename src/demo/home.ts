@@ -18,20 +18,22 @@ export interface DemoHome {
   remove(): Promise<void>;
 }
 
-// Waits for the demo's end, even by SIGKILL: its standard input closes then. Each line read is the engine's process id.
+// Waits for the demo's end, even by SIGKILL: its standard input closes then, and unless all is done it cleans up. The
+// engine may still be on its way up, so it is asked several times.
 const janitor = `
-pid=; while read -r line; do pid=$line; done
-if [ -n "$pid" ]; then
-  kill "$pid" 2>/dev/null
-  for i in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$pid" 2>/dev/null || break; sleep 0.5; done
-  kill -9 "$pid" 2>/dev/null
-fi
-rm -rf -- "$1"`;
+read -r line && exit
+for i in 1 2 3 4 5 6; do "$2" "$3" engine stop >/dev/null 2>&1 && break; sleep 0.5; done
+rm -rf -- "$1" "$4"`;
 
 /** The engine inherits this process's environment, so the home is set there too. */
 export function makeHome(engineFile: string): DemoHome {
   const dir = mkdtempSync(path.join(os.tmpdir(), 'sallyport-demo-'));
-  const watch = spawn('/bin/sh', ['-c', janitor, 'sh', dir], {
+  process.env.SALLYPORT_HOME = path.join(dir, 'home');
+  // The demo is no place for somebody's real keys.
+  delete process.env.SSH_AUTH_SOCK;
+  const home = findHome(process.env);
+  const program = path.join(path.dirname(engineFile), 'cli.js');
+  const watch = spawn('/bin/sh', ['-c', janitor, 'sh', dir, process.execPath, program, home.runDir], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
     cwd: '/',
@@ -39,23 +41,22 @@ export function makeHome(engineFile: string): DemoHome {
   watch.on('error', () => {});
   watch.stdin.on('error', () => {});
   watch.unref();
-  process.env.SALLYPORT_HOME = path.join(dir, 'home');
-  // The demo is no place for somebody's real keys.
-  delete process.env.SSH_AUTH_SOCK;
-  const home = findHome(process.env);
   let removed: Promise<void> | null = null;
+  let starting: Promise<unknown> = Promise.resolve();
   const remove = async () => {
+    // An engine on its way up would come back after its home has gone.
+    await starting.catch(() => {});
     await stopEngine(home, engineFile);
-    rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
-    watch.stdin.end('\n');
+    // The sockets lie elsewhere where the folder's own path is too long for them.
+    for (const one of [dir, home.runDir]) rmSync(one, { recursive: true, force: true, maxRetries: 3 });
+    watch.stdin.end('done\n');
   };
   return {
     dir,
     home,
-    async client() {
-      const client = await connect({ home, engineFile, start: true });
-      const { pid } = await client.call('status', {});
-      watch.stdin.write(`${pid}\n`);
+    client() {
+      const client = connect({ home, engineFile, start: true });
+      starting = client;
       return client;
     },
     remove() {

@@ -96,24 +96,26 @@ export async function freePort(udp = false): Promise<number> {
   return port;
 }
 
-/** The forwards, by what they show; `port` says where each one listens. */
+/** The forwards by name. */
 export interface Cast {
-  readonly views: readonly ForwardView[];
+  /** Where it listens; throws as `mustBeUp` does. */
   port(name: string): number;
+  /** @throws Error with the reason where it is not up */
+  mustBeUp(name: string): ForwardView;
 }
 
 /**
  * Adds one forward of every kind and waits for them.
  * @param idle how long the trigger stays open without traffic
- * @throws Error naming the first that does not come up
+ * @param show with notes, and the local one to a source of traffic instead of an echo
  */
 export async function addForwards(
   client: Client,
   stage: Stage & { sshConfig: string },
   idle: string,
-  notes: boolean,
+  show: boolean,
 ): Promise<Cast> {
-  const note = (text: string) => (notes ? { note: text } : {});
+  const note = (text: string) => (show ? { note: text } : {});
   const common = { session: 'default', enabled: false };
   const demo = { ...common, host: 'demo', ssh: { configFile: stage.sshConfig } };
   const local = { address: '127.0.0.1', port: 0 };
@@ -123,15 +125,8 @@ export async function addForwards(
       name: 'intranet',
       kind: 'local',
       listen: local,
-      target: { host: '127.0.0.1', port: stage.source.port },
+      target: { host: '127.0.0.1', port: show ? stage.source.port : stage.echo.port },
       ...note('a web server only the SSH host can see'),
-    },
-    {
-      ...demo,
-      name: 'echo',
-      kind: 'local',
-      listen: local,
-      target: { host: '127.0.0.1', port: stage.echo.port },
     },
     {
       ...demo,
@@ -175,13 +170,16 @@ export async function addForwards(
     },
   ];
   const names = await client.call('add', { forwards, up: true });
-  const views = await client.call('settle', { names, timeoutMs: 20_000 });
-  const down = views.find(({ state }) => state !== 'up');
-  if (down !== undefined) throw new Error(`${down.name} is ${down.state}: ${down.error?.message ?? 'no reason given'}`);
+  const views = await client.call('settle', { names, timeoutMs: 15_000 });
+  const mustBeUp = (name: string) => {
+    const view = views.find((one) => one.name === name);
+    if (view?.state === 'up') return view;
+    throw new Error(`${name} is ${view?.state}: ${view?.error?.message ?? 'no reason given'}`);
+  };
   return {
-    views,
+    mustBeUp,
     port(name) {
-      const listen = views.find((view) => view.name === name)?.listen ?? '';
+      const { listen } = mustBeUp(name);
       const port = Number(/:(\d+)$/.exec(listen)?.[1]);
       if (!(port > 0)) throw new Error(`${name} listens on "${listen}", which is no port`);
       return port;

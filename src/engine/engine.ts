@@ -187,13 +187,15 @@ export function createEngine(options: EngineOptions): Engine {
     const level = item.what === 'refused' ? 'warn' : 'info';
     note(level, name, `trigger_${item.what}`, `${item.what.replace('_', ' ')} for ${item.host}: ${item.why}`);
   };
+  const onRefreshed = (name: string, host: string): void =>
+    note('debug', name, 'trigger_refreshed', `kept open by ${host}`);
   const nftables = createNftablesGateway({
     instance: createHash('sha256').update(home.dir).digest('hex').slice(0, 12),
     reports,
     triggerReports: {
       state: (name, opened) => dispatch({ type: 'opened', name, opened }),
       event: onSeen,
-      refreshed: (name, host) => note('debug', name, 'trigger_refreshed', `kept open by ${host}`),
+      refreshed: onRefreshed,
     },
   });
   const leaseFile = path.join(home.stateDir, 'leases.json');
@@ -208,14 +210,15 @@ export function createEngine(options: EngineOptions): Engine {
     setKernelTriggers: mappings.setKernelTriggers,
     openKernel: (name, host, forMs) => nftables.openTrigger(name, host, forMs),
     closeKernel: (name) => nftables.closeTrigger(name),
+    lookAtKernel: () => nftables.lookAtTriggers(),
     linkDest: (id) => {
-      const link = state.links[id];
-      return link === undefined ? null : { dest: link.spec.dest, status: link.status };
+      return state.links[id]?.spec.dest ?? null;
     },
     opened: (name) => state.forwards[name]?.opened ?? [],
     onStatus,
     onOpened: (name, opened) => dispatch({ type: 'opened', name, opened }),
     onSeen,
+    onRefreshed,
   });
 
   /** What runs on behalf of a forward that somebody else performs: a trigger's ways, a router mapping's relay. */

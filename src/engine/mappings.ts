@@ -222,6 +222,9 @@ export function createMappings(options: MappingsOptions) {
       sync(via);
     },
 
+    /** Resolves once a gateway holds what was last wanted of it, or has failed to. */
+    settled: async (via: GatewayName): Promise<void> => syncing.get(via),
+
     /** The rules of kernel mappings whose host is known now. */
     kernelRules: (): GatewayRule[] =>
       wanted.flatMap((mapping) => {

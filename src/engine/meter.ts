@@ -1,5 +1,6 @@
 // Counts and rates of every forward. The data plane and the kernel count; this samples, derives rates and remembers.
-import { counterBytes, readCounters } from '../dataplane/counters.ts';
+import { type CounterValues, counterBytes, readCounters } from '../dataplane/counters.ts';
+import type { GatewayCounters } from '../gateways/gateway.ts';
 import { type Counters, noCounters } from '../model/flow.ts';
 import type { HistoryRange, HistorySeries } from '../model/reports.ts';
 import { emptySeries, Series } from './series.ts';
@@ -17,20 +18,13 @@ export interface KeptTotals extends Totals {
   readonly outside?: Totals | undefined;
 }
 
-/** Cumulative counts of a gateway. */
-export interface OutsideCounts {
-  readonly rx: number;
-  readonly tx: number;
-  readonly flows: number;
-  readonly flowsTotal: number;
-  readonly refused?: number;
-}
-
 interface Gauge {
   /** Written by a worker; laid out by dataplane/counters.ts. */
   cell: SharedArrayBuffer | null;
+  /** Cells of ways that are closed, while connections through them go on. */
+  retired: SharedArrayBuffer[];
   /** Counts of a gateway, on top of `base`. */
-  outside: OutsideCounts | null;
+  outside: GatewayCounters | null;
   base: Totals;
   counters: Counters;
   series: Series | null;
@@ -58,7 +52,15 @@ export class Meter {
     let gauge = this.gauges.get(name);
     if (gauge === undefined) {
       const base = { rx: 0, tx: 0, flowsTotal: 0, refused: 0 };
-      gauge = { cell: null, outside: null, base, counters: noCounters, series: null, sampledAtMs: this.now() };
+      gauge = {
+        cell: null,
+        retired: [],
+        outside: null,
+        base,
+        counters: noCounters,
+        series: null,
+        sampledAtMs: this.now(),
+      };
       this.gauges.set(name, gauge);
     }
     return gauge;
@@ -80,8 +82,22 @@ export class Meter {
     gauge.cell = null;
   }
 
+  /** What is opened from now on counts by itself (see `present`); connections that go on still count in the whole. */
+  freshCell(name: string): void {
+    const gauge = this.gauge(name);
+    if (gauge.cell !== null) gauge.retired.push(gauge.cell);
+    gauge.cell = null;
+  }
+
+  /** Bytes and flows of what is open at present; only that it changes means anything. */
+  present(name: string): number {
+    const { cell = null, outside = null } = this.gauges.get(name) ?? {};
+    const own = cell === null ? noCounters : readCounters(cell);
+    return own.rx + own.tx + own.flowsTotal + (outside === null ? 0 : outside.rx + outside.tx + outside.flowsTotal);
+  }
+
   /** Cumulative counts from a gateway; a count that falls began anew. Null when the gateway no longer counts for it. */
-  outside(name: string, counts: OutsideCounts | null): void {
+  outside(name: string, counts: GatewayCounters | null): void {
     const gauge = this.gauge(name);
     const before = gauge.outside;
     if (before !== null && (counts === null || counts.rx < before.rx || counts.tx < before.tx)) {
@@ -142,8 +158,12 @@ export class Meter {
     return changed;
   }
 
-  private values({ cell, outside, base }: Gauge) {
-    const own = cell === null ? noCounters : readCounters(cell);
+  private values(gauge: Gauge) {
+    this.settle(gauge);
+    const { cell, outside, base, retired } = gauge;
+    const own = (cell === null ? retired : [cell, ...retired])
+      .map(readCounters)
+      .reduce(sum, noCounters as CounterValues);
     return {
       rx: base.rx + own.rx + (outside?.rx ?? 0),
       tx: base.tx + own.tx + (outside?.tx ?? 0),
@@ -151,6 +171,17 @@ export class Meter {
       flowsTotal: base.flowsTotal + own.flowsTotal + (outside?.flowsTotal ?? 0),
       refused: base.refused + own.refused + (outside?.refused ?? 0),
     };
+  }
+
+  /** Cells nobody counts in any more go into the base. */
+  private settle(gauge: Gauge): void {
+    if (gauge.retired.length === 0) return;
+    gauge.retired = gauge.retired.filter((cell) => {
+      const counts = readCounters(cell);
+      if (counts.flows > 0) return true;
+      gauge.base = add(gauge.base, counts);
+      return false;
+    });
   }
 
   /** Counters as of this moment, for an answer to a command; rates as last sampled. */
@@ -180,7 +211,7 @@ export class Meter {
   }
 }
 
-const totalsOf = ({ rx, tx, flowsTotal, refused = 0 }: Omit<OutsideCounts, 'flows'>): Totals => ({
+const totalsOf = ({ rx, tx, flowsTotal, refused = 0 }: Omit<GatewayCounters, 'flows'>): Totals => ({
   rx,
   tx,
   flowsTotal,
@@ -193,6 +224,8 @@ const add = (a: Totals, b: Totals): Totals => ({
   flowsTotal: a.flowsTotal + b.flowsTotal,
   refused: a.refused + b.refused,
 });
+
+const sum = (a: CounterValues, b: CounterValues): CounterValues => ({ ...add(a, b), flows: a.flows + b.flows });
 
 /** Bytes per second over about the last second, whatever the pace of sampling; it ends at exactly zero. */
 function fade(rate: number, bytes: number, passedMs: number): number {

@@ -12,7 +12,9 @@ export function nearestName(typed: string, known: readonly string[]): string | n
   );
   const found = known.find((name) => name.toLowerCase() === candidate);
   if (found === undefined) return null;
-  const allowed = Math.max(1, Math.floor(Math.max(typed.length, found.length) / 3));
+  // Two letters swapped count as two edits.
+  const length = Math.max(typed.length, found.length);
+  const allowed = length < 3 ? 1 : Math.max(2, Math.floor(length / 3));
   if (distance(typed.toLowerCase(), candidate) <= allowed || (typed.length >= 2 && found.startsWith(typed)))
     return found;
   return null;

@@ -3,9 +3,9 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Flow } from '../../src/model/flow.ts';
+import { Program } from '../support/net-program.ts';
 import { addresses, netnsMissing, Topology } from '../support/netns.ts';
 import { ask, bulkServer, echoServer, sendBulk } from '../support/netns-traffic.ts';
-import { Program } from '../support/program.ts';
 import { missing } from '../support/tools.ts';
 import { until } from '../support/until.ts';
 

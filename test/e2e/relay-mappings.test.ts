@@ -1,9 +1,9 @@
 // The program on a gateway, its mappings carried by the engine itself; and what it reports about the machine.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { AuditRow, Device } from '../../src/model/reports.ts';
+import { Program } from '../support/net-program.ts';
 import { addresses, netnsMissing, Topology } from '../support/netns.ts';
 import { ask, bulkServer, echoServer, sendBulk } from '../support/netns-traffic.ts';
-import { Program } from '../support/program.ts';
 import { until } from '../support/until.ts';
 
 const unable = netnsMissing();

@@ -12,7 +12,7 @@ export type DeviceFinder = (host: string) => Promise<string>;
 export interface ForwardContext {
   readonly gate: Gate;
   readonly notes: Notes;
-  readonly triggers: TriggerWatcher;
+  readonly triggers: Pick<TriggerWatcher, 'began'>;
   readonly descriptors: Descriptors;
   readonly holder: PortHolder;
   readonly device: DeviceFinder;

@@ -12,7 +12,7 @@ import type { Engine } from '../engine.ts';
 import { kernelRules } from '../mappings.ts';
 import { previewMapping } from '../preview.ts';
 import type { Handlers } from '../server.ts';
-import { openRanges } from '../triggers.ts';
+import { openRanges } from '../triggers/rules.ts';
 
 /** States a forward stays in until something happens to it. */
 const settled = new Set(['up', 'off', 'failed', 'waiting', 'degraded']);
