@@ -291,7 +291,7 @@ export function createFakeEngine({ scenario, now }: Options): FakeEngine {
       const made = ForwardSchema.parse(forward);
       return {
         refusal: refusalOf(made, replacing),
-        warnings: scenario.warnings ?? [],
+        warnings: [],
         actions: [
           isSshForward(made)
             ? `connect to ${made.host} with ssh2 and listen on ${configuredListen(made)}`
