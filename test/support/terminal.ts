@@ -57,7 +57,14 @@ const stripped = /^(CI|CONTINUOUS_INTEGRATION|NO_COLOR|FORCE_COLOR|NODE_ENV|VITE
 export function openTerminal(
   file: string,
   args: readonly string[],
-  { columns = 120, rows = 40, env = {} as Record<string, string>, cwd = process.cwd() } = {},
+  {
+    columns = 120,
+    rows = 40,
+    env = {} as Record<string, string>,
+    cwd = process.cwd(),
+    /** The colour the terminal says its background has, as `rgb:ffff/ffff/ffff`; null: it does not know the question. */
+    background = null as string | null,
+  } = {},
 ): Terminal {
   const screen = new xterm.Terminal({ cols: columns, rows, scrollback: 0, allowProposedApi: true });
   const inherited = Object.entries(process.env).filter(
@@ -76,6 +83,10 @@ export function openTerminal(
     screen.write(data);
   });
   screen.onData((data) => child.write(data));
+  screen.parser.registerOscHandler(11, (asked) => {
+    if (asked === '?' && background !== null) child.write(`\u001b]11;${background}\u001b\\`);
+    return true;
+  });
   const exited = new Promise<{ exitCode: number; signal?: number | undefined }>((resolve) => {
     child.onExit(resolve);
   });
