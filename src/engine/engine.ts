@@ -224,7 +224,7 @@ export function createEngine(options: EngineOptions): Engine {
   /** What runs on behalf of a forward that somebody else performs: a trigger's ways, a router mapping's relay. */
   function onExtraRun(id: string, status: ListenerStatus): void {
     if (id.includes('/open/')) triggers.onRun(id, status);
-    else if (status.is === 'failed') onStatus(id.slice(0, id.indexOf('/')), status);
+    else mappings.onRelay(id.slice(0, id.indexOf('/')), status);
   }
 
   /** The enabled forwards that can be. Only a file edited by hand can hold a conflict: the first of two keeps the port. */

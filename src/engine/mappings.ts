@@ -59,6 +59,8 @@ export function createMappings(options: MappingsOptions) {
   const used = new Set<GatewayName>();
   const syncing = new Map<GatewayName, Promise<void>>();
   const dirty = new Set<GatewayName>();
+  /** How the relays behind router mappings do. */
+  const relays = new Map<string, ListenerStatus>();
   /** Mappings left out of the next round, so that the one after makes them anew. */
   const paused = new Set<string>();
   let kernelTriggers: readonly KernelTrigger[] = [];
@@ -143,9 +145,19 @@ export function createMappings(options: MappingsOptions) {
         target: { host: address, port: target.port },
       },
     };
-    if (direct) void runs.stop(request.id);
-    else if (JSON.stringify(runs.requested(request.id)?.forward) !== JSON.stringify(request.forward))
-      runs.start(request);
+    if (direct) {
+      relays.delete(mapping.name);
+      void runs.stop(request.id);
+    } else {
+      if (JSON.stringify(runs.requested(request.id)?.forward) !== JSON.stringify(request.forward)) {
+        relays.delete(mapping.name);
+        runs.start(request);
+        const why = `a router maps to this machine only: from here it is relayed on to ${address}`;
+        options.note('info', mapping.name, 'relayed', why);
+      }
+      // A port of the router that leads to nobody, or to another program here, is not asked for.
+      if (relays.get(mapping.name)?.is !== 'open') return [];
+    }
     return transports(mapping.proto).map((proto) => ({
       ...baseRule(mapping),
       proto,
@@ -169,7 +181,10 @@ export function createMappings(options: MappingsOptions) {
         const now = present.get(old.name);
         if (now === old) continue;
         touched.add(old.via as GatewayName);
-        if (now === undefined || now.via !== 'router') void runs.stop(relayId(old.name));
+        if (now === undefined || now.via !== 'router') {
+          relays.delete(old.name);
+          void runs.stop(relayId(old.name));
+        }
         if (now?.via === old.via) continue;
         options.meter.outside(old.name, null);
         if (now === undefined) options.onStatus(old.name, { is: 'closed' });
@@ -224,10 +239,24 @@ export function createMappings(options: MappingsOptions) {
       return false;
     },
 
+    /** The relay behind a router mapping has changed. */
+    onRelay(name: string, status: ListenerStatus): void {
+      if (!wanted.some((mapping) => mapping.name === name && mapping.via === 'router')) return;
+      const before = relays.get(name)?.is;
+      relays.set(name, status);
+      if (status.is === 'failed' || status.is === 'retrying') options.onStatus(name, status);
+      if (before !== status.is) sync('router');
+    },
+
     /** Makes these anew, also those a gateway has refused for good. */
     restart(which: readonly string[]): void {
       const mine = wanted.filter(({ name }) => which.includes(name));
-      for (const { name } of mine) paused.add(name);
+      for (const { name } of mine) {
+        paused.add(name);
+        options.onStatus(name, { is: 'opening' });
+        const relay = runs.requested(relayId(name));
+        if (relay !== null) runs.start(relay);
+      }
       for (const via of new Set(mine.map((mapping) => mapping.via as GatewayName))) {
         sync(via);
         void syncing.get(via)?.then(() => {
