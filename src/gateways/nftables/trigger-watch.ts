@@ -157,7 +157,11 @@ export class TriggerWatch {
       const early = had.expiresAt - performance.now() > 2000;
       this.#tell(name, had.host, 'closed', byHand ? 'by hand' : early ? 'taken away' : closedWhy(trigger));
     } else if (had !== undefined && has !== undefined) {
-      if (had.host !== has.host)
+      if (had.host !== has.host && trigger.second === 'first' && !byHand) {
+        // nobody takes it from its holder: it was free in between
+        this.#tell(name, had.host, 'closed', closedWhy(trigger));
+        this.#tell(name, has.host, 'opened', 'it called out');
+      } else if (had.host !== has.host)
         this.#tell(name, has.host, 'taken_over', byHand ? 'by hand' : `it called out after ${had.host}`);
       else if (has.expiresAt - had.expiresAt > 700 && performance.now() - seen.refreshedAt > refreshedEveryMs) {
         seen.refreshedAt = performance.now();
