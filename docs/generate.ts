@@ -1,40 +1,97 @@
-// Writes the generated tables of README and docs between their markers; `--check` fails when one is stale.
-import { readFileSync, writeFileSync } from 'node:fs';
+// Writes the generated parts of README and docs between their markers; with `--check` fails where one is stale.
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { failureCodes } from '../src/model/errors.ts';
+import { findings } from '../src/model/findings.ts';
+import { type Preset, presetCategories, presets } from '../src/model/presets.ts';
+import { triggerPresets } from '../src/model/trigger-presets.ts';
+import { keymap } from '../src/ui/keymap/keymap.ts';
+import { keyLabel } from '../src/ui/keys.ts';
+import { commandHelp } from './command-help.ts';
+import { configTables } from './config-tables.ts';
+import { code, table } from './table.ts';
 
 const root = path.join(import.meta.dirname, '..');
 
-const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
-  [head, head.map(() => '---'), ...rows]
-    .map((row) => `| ${row.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`)
-    .join('\n');
+const portText = (sets: Preset['ports']) => sets.map(({ proto, ports }) => code(`${proto}/${ports}`)).join(' ');
 
-/** Section name, as in `<!-- generated: NAME -->` … `<!-- end: NAME -->`, and what belongs there. */
-const sections: Record<string, () => string> = {
+/** One table for each set of screens that share their keys. */
+function keyTables(): string {
+  const groups = Map.groupBy(keymap, ({ contexts }) => contexts.join(', '));
+  return [...groups]
+    .map(([contexts, bindings]) => {
+      const rows = bindings.map(({ keys, help }) => [keys.map((key) => code(keyLabel(key, false))).join(' '), help]);
+      return `**${contexts}**\n\n${table(['keys', 'what they do'], rows)}`;
+    })
+    .join('\n\n');
+}
+
+function presetTables(): string {
+  return presetCategories
+    .map((category) => {
+      const rows = presets
+        .filter((preset) => preset.category === category)
+        .map(({ name, title, ports, source, note = '' }) => [code(name), title, portText(ports), note, source]);
+      return `### ${category}\n\n${table(['preset', 'for', 'ports', 'note', 'where the ports are written'], rows)}`;
+    })
+    .join('\n\n');
+}
+
+/** Section by name, as in `<!-- generated: NAME -->` … `<!-- end: NAME -->`, and what belongs there. */
+const sections: Readonly<Record<string, () => string>> = {
+  ...configTables,
+  commands: commandHelp,
   failures: () =>
     table(
       ['code', 'meaning', 'tried again'],
-      Object.entries(failureCodes).map(([code, { title, heals }]) => [`\`${code}\``, title, heals ? 'yes' : 'no']),
+      Object.entries(failureCodes).map(([name, { title, heals }]) => [code(name), title, heals ? 'yes' : 'no']),
+    ),
+  findings: () =>
+    table(
+      ['code', 'level', 'finding', 'what to do'],
+      Object.entries(findings).map(([name, { level, message, advice }]) => [code(name), level, message, advice]),
+    ),
+  keys: keyTables,
+  presets: presetTables,
+  'trigger-presets': () =>
+    table(
+      ['preset', 'for', 'a call to', 'opens', 'closes after', 'note', 'where the ports are written'],
+      triggerPresets.map(({ name, title, on, open, idle, note = '', source }) => [
+        code(name),
+        title,
+        portText(on),
+        portText(open),
+        idle,
+        note,
+        source,
+      ]),
     ),
 };
 
-const files = ['docs/errors.md'];
-let stale = 0;
-for (const file of files) {
+const check = process.argv.includes('--check');
+const complaints: string[] = [];
+const unused = new Set(Object.keys(sections));
+const pages = readdirSync(path.join(root, 'docs')).filter((name) => name.endsWith('.md'));
+for (const file of ['README.md', ...pages.sort().map((name) => `docs/${name}`)]) {
   const full = path.join(root, file);
   const before = readFileSync(full, 'utf8');
   const after = before.replace(
-    /<!-- generated: ([\w-]+) -->\n[\s\S]*?<!-- end: \1 -->/g,
-    (_, name: string) => `<!-- generated: ${name} -->\n${sections[name]?.() ?? ''}\n<!-- end: ${name} -->`,
+    /<!-- generated: ([\w-]+) -->[\s\S]*?<!-- end: \1 -->/g,
+    (marked: string, name: string) => {
+      const section = sections[name];
+      unused.delete(name);
+      if (section === undefined) complaints.push(`${file}: there is no section ${name}`);
+      return section === undefined ? marked : `<!-- generated: ${name} -->\n\n${section()}\n\n<!-- end: ${name} -->`;
+    },
   );
   if (after === before) continue;
-  if (process.argv.includes('--check')) {
-    console.error(`${file} is stale: run npm run docs`);
-    stale++;
+  if (check) {
+    complaints.push(`${file} is stale: run npm run docs`);
   } else {
     writeFileSync(full, after);
     console.log(`${file} written`);
   }
 }
-process.exitCode = stale > 0 ? 1 : 0;
+for (const name of unused) complaints.push(`no page has the section ${name}`);
+for (const complaint of complaints) console.error(complaint);
+process.exitCode = complaints.length > 0 ? 1 : 0;

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from '../client/client.ts';
 import { type Mirror, startMirror } from '../client/mirror.ts';
 import type { Prompt, PromptAnswer } from '../model/host.ts';
@@ -5,6 +6,8 @@ import type { ForwardView, Snapshot } from '../model/snapshot.ts';
 import { safeText } from '../present/sanitize.ts';
 import { type Context, canAsk } from './context.ts';
 import { ask, confirm } from './terminal.ts';
+
+const lateMs = 1000;
 
 /**
  * Waits until the forwards are no longer on their way. On a terminal, what the hosts ask meanwhile is asked here, and
@@ -24,13 +27,13 @@ export async function settle(
   try {
     for (let deadline = Date.now() + timeoutMs; ; ) {
       const stop = new AbortController();
-      const outcome = await Promise.race([
-        wait(deadline - Date.now()).then((views) => ({ views, prompt: null })),
-        nextPrompt(mirror, names, answered, stop.signal).then((prompt) => ({ views: null, prompt })),
-      ]);
+      const asking = nextPrompt(mirror, names, answered, stop.signal);
+      const views = await Promise.race([wait(deadline - Date.now()), asking.then(() => null)]);
+      // The question may reach the mirror a moment after the engine has said that somebody is waited for.
+      const late = views?.some(({ state }) => state === 'waiting') ? delay(lateMs, null) : null;
+      const prompt = await Promise.race(views === null ? [asking] : [asking, late]);
       stop.abort();
-      const prompt = outcome.prompt ?? openPrompt(mirror.current().snapshot, names, answered);
-      if (prompt === null) return outcome.views ?? wait(0);
+      if (prompt === null) return views ?? wait(0);
       const asked = Date.now();
       answered.add(prompt.id);
       const answer = await askPrompt(context, prompt);
@@ -58,6 +61,7 @@ function openPrompt(snapshot: Snapshot, names: readonly string[], answered: Read
   return snapshot.prompts.find(({ id, link }) => links.has(link) && !answered.has(id)) ?? null;
 }
 
+/** The next question; never settles once the signal has come. */
 function nextPrompt(
   mirror: Mirror,
   names: readonly string[],
@@ -92,7 +96,8 @@ async function askPrompt(context: Context, prompt: Prompt): Promise<PromptAnswer
   stderr.write(`${safeText(prompt.title)}\n`);
   if (prompt.instructions !== '') stderr.write(`${safeText(prompt.instructions)}\n`);
   if (prompt.kind === 'host_key') {
-    if (prompt.fingerprint !== null) stderr.write(`${prompt.keyType ?? 'key'} fingerprint is ${prompt.fingerprint}\n`);
+    if (prompt.fingerprint !== null && !prompt.title.includes(prompt.fingerprint))
+      stderr.write(`${prompt.keyType ?? 'key'} fingerprint is ${prompt.fingerprint}\n`);
     for (
       let label = 'Trust this key? (yes/no/fingerprint) ';
       ;

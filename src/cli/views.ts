@@ -80,6 +80,11 @@ export function showChanged(context: Context, views: readonly ForwardView[], jso
   if (json) out.json(views);
   else for (const view of views) out.print(viewLine(view, paint));
   if (!mustBeUp) return;
+  // Up, with something a person should know: it goes to standard error and changes no exit code.
+  for (const { name, state, error } of json ? [] : views) {
+    if (state === 'up' && error !== null)
+      reportFailure(out, { ...error, message: `${name} is up, but ${error.message}` }, false);
+  }
   const failed = views.filter((view) => view.state !== 'up');
   for (const view of json ? failed.slice(0, 1) : failed) {
     const reason = view.error ?? {
@@ -87,11 +92,7 @@ export function showChanged(context: Context, views: readonly ForwardView[], jso
       message: 'still on its way',
       hint: `sallyport show ${view.name}`,
     };
-    reportFailure(
-      out,
-      { ...reason, message: `${view.name} is ${stateLooks[view.state].word}: ${reason.message}` },
-      json,
-    );
+    reportFailure(out, { ...reason, message: `${view.name} ${stateLooks[view.state].word}: ${reason.message}` }, json);
   }
   if (failed.length > 0) context.exitCode = exitCodes.notUp;
 }

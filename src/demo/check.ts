@@ -31,7 +31,7 @@ export async function checkAll(
   const socks = (way: 'socks5' | 'socks5-name' | 'socks4a') => async () =>
     exchangeTcp(await socksDial(way, cast.port('socks'), stage.echo.port), megabytes4, rowTimeoutMs);
   const steps: readonly (readonly [string, () => Promise<number>])[] = [
-    ['local', () => tcp(cast.port('echo'))],
+    ['local', () => tcp(cast.port('intranet'))],
     ['remote', () => tcp(cast.port('publish'))],
     ['dynamic, SOCKS 5', socks('socks5')],
     ['dynamic, SOCKS 5 by name', socks('socks5-name')],

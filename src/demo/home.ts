@@ -23,7 +23,7 @@ export interface DemoHome {
 const janitor = `
 read -r line && exit
 for i in 1 2 3 4 5 6; do "$2" "$3" engine stop >/dev/null 2>&1 && break; sleep 0.5; done
-rm -rf -- "$1"`;
+rm -rf -- "$1" "$4"`;
 
 /** The engine inherits this process's environment, so the home is set there too. */
 export function makeHome(engineFile: string): DemoHome {
@@ -31,8 +31,9 @@ export function makeHome(engineFile: string): DemoHome {
   process.env.SALLYPORT_HOME = path.join(dir, 'home');
   // The demo is no place for somebody's real keys.
   delete process.env.SSH_AUTH_SOCK;
+  const home = findHome(process.env);
   const program = path.join(path.dirname(engineFile), 'cli.js');
-  const watch = spawn('/bin/sh', ['-c', janitor, 'sh', dir, process.execPath, program], {
+  const watch = spawn('/bin/sh', ['-c', janitor, 'sh', dir, process.execPath, program, home.runDir], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
     cwd: '/',
@@ -40,14 +41,14 @@ export function makeHome(engineFile: string): DemoHome {
   watch.on('error', () => {});
   watch.stdin.on('error', () => {});
   watch.unref();
-  const home = findHome(process.env);
   let removed: Promise<void> | null = null;
   let starting: Promise<unknown> = Promise.resolve();
   const remove = async () => {
     // An engine on its way up would come back after its home has gone.
     await starting.catch(() => {});
     await stopEngine(home, engineFile);
-    rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
+    // The sockets lie elsewhere where the folder's own path is too long for them.
+    for (const one of [dir, home.runDir]) rmSync(one, { recursive: true, force: true, maxRetries: 3 });
     watch.stdin.end('done\n');
   };
   return {

@@ -107,14 +107,15 @@ export interface Cast {
 /**
  * Adds one forward of every kind and waits for them.
  * @param idle how long the trigger stays open without traffic
+ * @param show with notes, and the local one to a source of traffic instead of an echo
  */
 export async function addForwards(
   client: Client,
   stage: Stage & { sshConfig: string },
   idle: string,
-  notes: boolean,
+  show: boolean,
 ): Promise<Cast> {
-  const note = (text: string) => (notes ? { note: text } : {});
+  const note = (text: string) => (show ? { note: text } : {});
   const common = { session: 'default', enabled: false };
   const demo = { ...common, host: 'demo', ssh: { configFile: stage.sshConfig } };
   const local = { address: '127.0.0.1', port: 0 };
@@ -124,15 +125,8 @@ export async function addForwards(
       name: 'intranet',
       kind: 'local',
       listen: local,
-      target: { host: '127.0.0.1', port: stage.source.port },
+      target: { host: '127.0.0.1', port: show ? stage.source.port : stage.echo.port },
       ...note('a web server only the SSH host can see'),
-    },
-    {
-      ...demo,
-      name: 'echo',
-      kind: 'local',
-      listen: local,
-      target: { host: '127.0.0.1', port: stage.echo.port },
     },
     {
       ...demo,

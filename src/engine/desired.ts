@@ -75,7 +75,7 @@ export function createDesired(file: ConfigFile, changed: (config: Config, undo: 
       throw new SallyportError(
         'not_found',
         `no session is called ${session}`,
-        near === null ? 'sallyport ls shows them' : `did you mean ${near}?`,
+        near === null ? 'sallyport sessions shows them' : `did you mean ${near}?`,
       );
     }
     return names;
@@ -193,7 +193,7 @@ export function createDesired(file: ConfigFile, changed: (config: Config, undo: 
       const to = rename ?? name;
       const { [name]: old, ...others } = config.sessions;
       if (rename !== undefined && old === undefined)
-        throw new SallyportError('not_found', `no session is called ${name}`, 'sallyport ls shows them');
+        throw new SallyportError('not_found', `no session is called ${name}`, 'sallyport sessions shows them');
       const next = Config.safeParse({
         ...config,
         sessions: { ...others, [to]: { note: note ?? old?.note ?? '' } },
@@ -208,7 +208,7 @@ export function createDesired(file: ConfigFile, changed: (config: Config, undo: 
       catchUp();
       const { [name]: old, ...others } = config.sessions;
       if (old === undefined)
-        throw new SallyportError('not_found', `no session is called ${name}`, 'sallyport ls shows them');
+        throw new SallyportError('not_found', `no session is called ${name}`, 'sallyport sessions shows them');
       const member = config.forwards.find(({ session }) => session === name);
       if (member !== undefined) {
         throw new SallyportError(

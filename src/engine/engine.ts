@@ -23,7 +23,7 @@ import { createEventLog, type EventLog } from './events.ts';
 import { createExpiry } from './expiry.ts';
 import type { Logger } from './log.ts';
 import { createMappings, type Mappings } from './mappings.ts';
-import { Meter, type Totals } from './meter.ts';
+import { type KeptTotals, Meter } from './meter.ts';
 import { createPool, type Pool } from './pool.ts';
 import { createPublisher, type Publisher } from './publisher.ts';
 import { createRuns, type RunRequest, type Runs } from './runs.ts';
@@ -37,7 +37,7 @@ export interface EngineOptions {
   readonly file: ConfigFile;
   readonly log: Logger;
   readonly workerFile: string;
-  readonly kept: Readonly<Record<string, Totals>>;
+  readonly kept: Readonly<Record<string, KeptTotals>>;
   readonly plan: (forward: SshForward, noCommonAlgorithm: boolean) => Promise<LinkSpec[]>;
   /** Address of the router to ask; null for the gateway of the default route. */
   readonly routerAddress: string | null;
@@ -200,7 +200,7 @@ export function createEngine(options: EngineOptions): Engine {
   });
   const leaseFile = path.join(home.stateDir, 'leases.json');
   const router = createRouterGateway({ stateFile: leaseFile, reports, gateway: options.routerAddress });
-  const mappings = createMappings({ gateways: { nftables, router }, runs, meter, onStatus });
+  const mappings = createMappings({ gateways: { nftables, router }, runs, meter, onStatus, note });
   const triggers = createTriggers({
     runs,
     meter,
@@ -306,6 +306,7 @@ export function createEngine(options: EngineOptions): Engine {
         const request = runs.requested(name);
         if (request !== null) runs.start(request);
       }
+      mappings.restart(names);
     },
     start() {
       const config = desired.config();

@@ -1,5 +1,6 @@
 // Counts and rates of every forward. The data plane and the kernel count; this samples, derives rates and remembers.
 import { type CounterValues, counterBytes, readCounters } from '../dataplane/counters.ts';
+import type { GatewayCounters } from '../gateways/gateway.ts';
 import { type Counters, noCounters } from '../model/flow.ts';
 import type { HistoryRange, HistorySeries } from '../model/reports.ts';
 import { emptySeries, Series } from './series.ts';
@@ -12,13 +13,18 @@ export interface Totals {
   readonly refused: number;
 }
 
+/** Totals as written to disk. What a gateway counts apart, for it may go on counting while no engine runs. */
+export interface KeptTotals extends Totals {
+  readonly outside?: Totals | undefined;
+}
+
 interface Gauge {
   /** Written by a worker; laid out by dataplane/counters.ts. */
   cell: SharedArrayBuffer | null;
   /** Cells of ways that are closed, while connections through them go on. */
   retired: SharedArrayBuffer[];
-  /** Cumulative counts of a gateway, and what of them is in `base` already. */
-  outside: { rx: number; tx: number; flows: number; flowsTotal: number } | null;
+  /** Counts of a gateway, on top of `base`. */
+  outside: GatewayCounters | null;
   base: Totals;
   counters: Counters;
   series: Series | null;
@@ -33,9 +39,13 @@ export class Meter {
   private readonly all = new Series();
   private readonly now: () => number;
 
-  constructor(now: () => number, kept: Readonly<Record<string, Totals>> = {}) {
+  constructor(now: () => number, kept: Readonly<Record<string, KeptTotals>> = {}) {
     this.now = now;
-    for (const [name, totals] of Object.entries(kept)) this.gauge(name).base = totals;
+    for (const [name, { outside, ...totals }] of Object.entries(kept)) {
+      const gauge = this.gauge(name);
+      gauge.base = totals;
+      gauge.outside = outside === undefined ? null : { ...outside, flows: 0 };
+    }
   }
 
   private gauge(name: string): Gauge {
@@ -87,11 +97,11 @@ export class Meter {
   }
 
   /** Cumulative counts from a gateway; a count that falls began anew. Null when the gateway no longer counts for it. */
-  outside(name: string, counts: Gauge['outside']): void {
+  outside(name: string, counts: GatewayCounters | null): void {
     const gauge = this.gauge(name);
     const before = gauge.outside;
     if (before !== null && (counts === null || counts.rx < before.rx || counts.tx < before.tx)) {
-      gauge.base = add(gauge.base, { ...before, refused: 0 });
+      gauge.base = add(gauge.base, totalsOf(before));
     }
     gauge.outside = counts;
   }
@@ -159,7 +169,7 @@ export class Meter {
       tx: base.tx + own.tx + (outside?.tx ?? 0),
       flows: own.flows + (outside?.flows ?? 0),
       flowsTotal: base.flowsTotal + own.flowsTotal + (outside?.flowsTotal ?? 0),
-      refused: base.refused + own.refused,
+      refused: base.refused + own.refused + (outside?.refused ?? 0),
     };
   }
 
@@ -191,15 +201,22 @@ export class Meter {
   }
 
   /** What to keep over a restart. */
-  totals(): Record<string, Totals> {
+  totals(): Record<string, KeptTotals> {
     return Object.fromEntries(
       [...this.gauges].map(([name, gauge]) => {
-        const { rx, tx, flowsTotal, refused } = this.values(gauge);
-        return [name, { rx, tx, flowsTotal, refused }];
+        const own = totalsOf(this.values({ ...gauge, outside: null }));
+        return [name, gauge.outside === null ? own : { ...own, outside: totalsOf(gauge.outside) }];
       }),
     );
   }
 }
+
+const totalsOf = ({ rx, tx, flowsTotal, refused = 0 }: Omit<GatewayCounters, 'flows'>): Totals => ({
+  rx,
+  tx,
+  flowsTotal,
+  refused,
+});
 
 const add = (a: Totals, b: Totals): Totals => ({
   rx: a.rx + b.rx,

@@ -3,6 +3,7 @@ import { triggerSets } from '../model/config.ts';
 import { parseDuration } from '../model/duration.ts';
 import type { ForwardEntry, ForwardView } from '../model/snapshot.ts';
 import { type Column, type Layout, layoutColumns, roomFrom, rowLine, rowLineWith } from './columns.ts';
+import { cutEndpoint, shortListen } from './endpoint.ts';
 import type { Glyphs } from './glyphs.ts';
 import { sparkline } from './graph.ts';
 import type { Group } from './kinds.ts';
@@ -46,19 +47,11 @@ export function sortRows(rows: readonly ForwardRow[], by: SortKey): readonly For
   return [...rows].sort((a, b) => measure[by](a.view) - measure[by](b.view));
 }
 
-/** A listening place as short as it can be said: no protocol, `*` for every address. */
-export function shortListen(listen: string): string {
-  return listen
-    .replace(/^(tcp|udp|both)\//, '')
-    .replace(/^0\.0\.0\.0:/, '*:')
-    .replace(/^\[::\]:/, '*:');
-}
-
 const rateRole = (rate: number, role: 'rx' | 'tx') => (rate > 0 ? role : 'dim');
 
 function rateColumns(width: number): Column<ForwardRow>[] {
   const short = width < 100;
-  const size = short ? 6 : 10;
+  const size = short ? 6 : 9;
   const format = (rate: number) => (short ? formatShort(rate) : rate === 0 ? '0' : formatRate(rate));
   const cell = (role: 'rx' | 'tx') => (row: ForwardRow) => {
     if (row.view.state === 'off') return seg('');
@@ -124,28 +117,30 @@ function lastMinute(samples: readonly number[], cells: number): number[] {
   return out;
 }
 
-const nameColumn: Column<ForwardRow> = {
+/** As wide in every panel, so that what follows stands below each other. */
+const nameColumn = (cells: number): Column<ForwardRow> => ({
   id: 'name',
   head: 'NAME',
-  min: 8,
-  max: 24,
+  min: cells,
+  max: cells,
   keep: 100,
   cell: ({ view }) => seg(view.name, view.state === 'off' ? 'dim' : 'plain', view.state !== 'off'),
-};
+});
 
 const text = (row: ForwardRow, value: string) => seg(value, row.view.state === 'off' ? 'dim' : 'plain');
 
 const targetOf = ({ view, config }: ForwardRow) =>
   view.target ?? (config.kind === 'remote' || config.kind === 'dynamic' ? 'any (SOCKS)' : '');
 
-function middleColumns(group: Group, narrow: boolean): Column<ForwardRow>[] {
+function middleColumns(group: Group, narrow: boolean, { ellipsis }: Glyphs): Column<ForwardRow>[] {
   const listen: Column<ForwardRow> = {
     id: 'listen',
     head: group === 'mappings' ? 'EXTERNAL' : 'LISTEN',
-    min: narrow ? 9 : 14,
+    min: narrow ? 6 : 14,
     max: 24,
     keep: 70,
-    cell: (row) => text(row, shortListen(row.view.listen)),
+    measure: (row) => shortListen(row.view.listen, narrow),
+    cell: (row, cells) => text(row, cutEndpoint(shortListen(row.view.listen, narrow), cells, ellipsis)),
   };
   const target: Column<ForwardRow> = {
     id: 'target',
@@ -153,7 +148,9 @@ function middleColumns(group: Group, narrow: boolean): Column<ForwardRow>[] {
     min: narrow ? 10 : 12,
     max: 30,
     keep: 60,
-    cell: (row) => text(row, targetOf(row)),
+    grow: true,
+    measure: targetOf,
+    cell: (row, cells) => text(row, cutEndpoint(targetOf(row), cells, ellipsis)),
   };
   if (group === 'mappings') {
     return [
@@ -178,18 +175,26 @@ function middleColumns(group: Group, narrow: boolean): Column<ForwardRow>[] {
   ];
 }
 
-/** Columns of the tunnels' and the mappings' panel. */
+/** How wide the names of all panels are, within bounds. */
+export function nameWidth(rows: Iterable<ForwardRow>, width: number): number {
+  let widest = 4;
+  for (const { view } of rows) widest = Math.max(widest, textWidth(view.name));
+  return Math.min(widest, width >= 100 ? 24 : width >= 60 ? 16 : 12);
+}
+
+/** Columns of a panel. */
 export function forwardLayout(
   group: Group,
   rows: readonly ForwardRow[],
   width: number,
+  names: number,
   now: number,
   glyphs: Glyphs,
 ): Layout<ForwardRow> {
-  if (group === 'triggers') return triggerLayout(rows, width, now, glyphs);
+  if (group === 'triggers') return triggerLayout(rows, width, names, now, glyphs);
   const columns = [
-    nameColumn,
-    ...middleColumns(group, width < 90),
+    nameColumn(names),
+    ...middleColumns(group, width < 90, glyphs),
     ...rateColumns(width).map((column) => ({ ...column, head: column.id === 'rx' ? glyphs.rx : glyphs.tx })),
     ...tailColumns(width, glyphs),
   ];
@@ -229,16 +234,23 @@ export function triggerRule({ config }: ForwardRow, glyphs: Glyphs): string {
   return `${sets(triggerSets(config.on))} ${glyphs.arrow} ${sets(config.open)}`;
 }
 
-function triggerLayout(rows: readonly ForwardRow[], width: number, now: number, glyphs: Glyphs): Layout<ForwardRow> {
+function triggerLayout(
+  rows: readonly ForwardRow[],
+  width: number,
+  names: number,
+  now: number,
+  glyphs: Glyphs,
+): Layout<ForwardRow> {
   const narrow = width < 90;
   const columns: Column<ForwardRow>[] = [
-    nameColumn,
+    nameColumn(names),
     {
       id: 'rule',
       head: `ON ${glyphs.arrow} OPENS`,
       min: narrow ? 16 : 22,
       max: 40,
       keep: 70,
+      grow: true,
       cell: (row) => text(row, triggerRule(row, glyphs)),
     },
     {

@@ -15,7 +15,7 @@ import {
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import Conf from 'conf';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { Config, emptyConfig } from '../model/config.ts';
 import { SallyportError } from '../model/errors.ts';
 import { configSchemaFor } from './json-schema.ts';

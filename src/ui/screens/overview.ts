@@ -1,9 +1,9 @@
 import { headLine } from '../../present/columns.ts';
 import { eventColumns } from '../../present/events.ts';
-import { forwardLayout, forwardLine, sortNames, stateMark } from '../../present/forwards.ts';
+import { forwardLayout, forwardLine, nameWidth, sortNames, stateMark } from '../../present/forwards.ts';
 import { trafficGraph } from '../../present/graph.ts';
 import { type Group, groups, groupTitles } from '../../present/kinds.ts';
-import { type Line, onBack, seg } from '../../present/line.ts';
+import { fitLine, type Line, onBack, seg } from '../../present/line.ts';
 import { centred, panel, panelBottom, panelRow, panelTop } from '../../present/panel.ts';
 import { formatRate } from '../../present/quantity.ts';
 import type { Scene } from '../scene.ts';
@@ -19,8 +19,9 @@ export function overviewLines(scene: Scene, width: number, height: number): Line
   if (scene.picture === null) return waiting(scene, width, height);
   if (scene.views.length === 0) return greeting(scene, width, height);
   const compact = width < compactColumns;
-  const filled = groups.filter((group) => scene.counts[group] > 0);
-  const empty = compact || height < 18 ? [] : groups.filter((group) => scene.counts[group] === 0);
+  const withRows = groups.filter((group) => scene.rows[group].length > 0);
+  const filled = withRows.length > 0 ? withRows : groups.filter((group) => scene.counts[group] > 0).slice(0, 1);
+  const empty = compact || height < 18 ? [] : groups.filter((group) => !filled.includes(group));
   const wanted = filled.map((group) => Math.max(1, scene.rows[group].length));
   const cursor = groupUnderCursor(scene) ?? filled[0] ?? 'tunnels';
   const rowCount = wanted.reduce((sum, rows) => sum + rows, 0);
@@ -70,8 +71,9 @@ function groupPanel(scene: Scene, group: Group, width: number, height: number, c
   const list = rows[group];
   const at = list.findIndex(({ view }) => view.name === place?.id);
   const focused = at >= 0;
-  const inner = (compact ? width : width - 2) - 3;
-  const layout = forwardLayout(group, list, inner, now, glyphs);
+  const inner = (compact ? width : width - 3) - 3;
+  const names = nameWidth([...rows.tunnels, ...rows.mappings, ...rows.triggers], inner);
+  const layout = forwardLayout(group, list, inner, names, now, glyphs);
   const { from, to } = windowOf(list.length, Math.max(0, at), height);
   const body: Line[] = [];
   if (list.length === 0) body.push([seg('   nothing here matches the filter', 'dim')]);
@@ -84,7 +86,7 @@ function groupPanel(scene: Scene, group: Group, width: number, height: number, c
       seg(' '),
       ...forwardLine(group, layout, row, now, glyphs),
     ];
-    body.push(selected ? onBack(line, 'select') : line);
+    body.push(selected ? onBack(compact ? line : fitLine(line, width - 2), 'select') : line);
   }
   const number = groups.indexOf(group) + 1;
   const total = list.length === counts[group] ? String(counts[group]) : `${list.length} of ${counts[group]}`;
@@ -118,8 +120,9 @@ function groupPanel(scene: Scene, group: Group, width: number, height: number, c
   ];
 }
 
-function emptyLine({ glyphs }: Scene, group: Group, width: number): Line {
-  const text = ` ${groups.indexOf(group) + 1} ${groupTitles[group]} ${glyphs.dot} none `;
+function emptyLine({ glyphs, counts }: Scene, group: Group, width: number): Line {
+  const many = counts[group] > 0 ? `0 of ${counts[group]}` : 'none';
+  const text = ` ${groups.indexOf(group) + 1} ${groupTitles[group]} ${glyphs.dot} ${many} `;
   return [
     seg(` ${glyphs.box.across}`, 'frame'),
     seg(text, 'dim'),
@@ -159,9 +162,9 @@ function vertically(lines: readonly Line[], height: number): Line[] {
 }
 
 const openings: readonly { readonly key: string; readonly what: string; readonly example: string }[] = [
-  { key: 'n l', what: 'a tunnel', example: 'a port here leads behind an SSH host: ssh -L, -R, -D' },
-  { key: 'n m', what: 'a NAT mapping', example: 'a port of this gateway leads to a machine inside' },
-  { key: 'n t', what: 'a trigger', example: 'a call going out opens ports coming in' },
+  { key: '1', what: 'a tunnel', example: 'a port here leads to a place behind an SSH host' },
+  { key: '2', what: 'a NAT mapping', example: 'a port of this gateway leads to a machine inside' },
+  { key: '3', what: 'a trigger', example: 'a call going out opens ports coming in, for a while' },
   { key: 'D', what: 'the demo', example: 'see all of it at work in a throw-away home' },
 ];
 

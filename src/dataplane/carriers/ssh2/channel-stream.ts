@@ -9,12 +9,32 @@ export const maxWindowBytes = 16 << 20;
 /** Above this much waiting in the connection's socket, writers wait. */
 const socketBacklogBytes = 4 << 20;
 
-/** What all channels of one connection together may widen their windows by. */
+/**
+ * Less than this in one packet is credited at once. sshd leaves Nagle's algorithm on where there is no session, so after
+ * a short answer its EOF waits for our ACK, which the kernel delays by 40 ms unless something goes out with it.
+ */
+const smallBytes = 1024;
+
+/** A window holds what is under way on a path this fast; a wider one only fills buffers, and slows a short path down. */
+const pathBytesPerMs = 250_000;
+
+/** What all channels of one connection together may widen their windows by, and how far one may, by the path's length. */
 export class WindowBudget {
   private bytesLeft: number;
+  /** Shortest round trip seen: a loaded path only looks longer. */
+  private roundTripMs = Number.POSITIVE_INFINITY;
 
   constructor(bytes = 128 << 20) {
     this.bytesLeft = bytes;
+  }
+
+  observe(roundTripMs: number): void {
+    this.roundTripMs = Math.min(this.roundTripMs, roundTripMs);
+  }
+
+  /** The most one channel's window is good for; nothing before the path is known. */
+  widest(): number {
+    return Number.isFinite(this.roundTripMs) ? Math.min(maxWindowBytes, this.roundTripMs * pathBytesPerMs) : 0;
   }
 
   take(bytes: number): boolean {
@@ -98,6 +118,8 @@ export class ChannelStream extends Duplex {
   private target: number;
   private readonly firstTarget: number;
   private grownAt = 0;
+  /** The last packet was a small one: what the reader takes is credited at once. */
+  private promptly = false;
   private gone = false;
   private dropped = false;
   private pending: { chunk: Buffer; done: (error?: Error | null) => void } | null = null;
@@ -130,6 +152,7 @@ export class ChannelStream extends Duplex {
       this.destroy(new SallyportError('host_lost', 'the server sent more than the channel window allows'));
       return;
     }
+    this.promptly = data.length < smallBytes;
     this.push(data);
     this.topUp();
   }
@@ -238,14 +261,15 @@ export class ChannelStream extends Duplex {
     if (this.gone || this.destroyed || this.port.incoming.state !== 'open') return;
     const held = this.readableLength;
     const keepsUp = held <= this.target / 8;
-    if (keepsUp && this.target < maxWindowBytes && this.bytesRead - this.grownAt >= this.target) {
+    if (keepsUp && this.target < this.budget.widest() && this.bytesRead - this.grownAt >= this.target) {
       if (this.budget.take(this.target)) {
         this.grownAt = this.bytesRead;
         this.target *= 2;
       }
     }
     const credit = this.target - this.window - held;
-    if (credit < this.target / 4) return;
+    if (credit <= 0 || (credit < this.target / 4 && !this.promptly)) return;
+    this.promptly = false;
     this.window += credit;
     this.tell((protocol) => protocol.channelWindowAdjust(this.port.outgoing.id, credit));
   }

@@ -19,7 +19,8 @@ class Ssh2Link implements ManagedLink {
   private readonly asker: Asker;
   private readonly unwatchJump: () => void;
 
-  constructor(spec: LinkSpec, context: LinkContext, engineSecrets: Secrets) {
+  constructor(spec: LinkSpec, outer: LinkContext, engineSecrets: Secrets) {
+    const context = tellingOnce(outer);
     this.id = spec.id;
     this.context = context;
     const secrets = new SecretStore(engineSecrets);
@@ -95,6 +96,25 @@ class Ssh2Link implements ManagedLink {
     this.unwatchJump();
     await this.keeper.stop();
   }
+}
+
+/** Reconnecting says the same of the same keys each time; the log needs it once. */
+function tellingOnce(context: LinkContext): LinkContext {
+  const told = new Set<string>();
+  return {
+    timings: context.timings,
+    via: context.via,
+    report: (status) => context.report(status),
+    prompt: (prompt) => context.prompt(prompt),
+    promptGone: (id) => context.promptGone(id),
+    note: (level, code, message) => {
+      const text = `${code} ${message}`;
+      if (told.has(text)) return;
+      if (told.size >= 100) told.clear();
+      told.add(text);
+      context.note(level, code, message);
+    },
+  };
 }
 
 /** A factory whose links share what was answered "until the engine stops". */
