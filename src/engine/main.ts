@@ -7,18 +7,19 @@ import { findHome } from '../model/home.ts';
 import { planLinks } from '../ssh/plan.ts';
 import { openConfigFile } from '../store/config-file.ts';
 import { createEngine } from './engine.ts';
-import { forwardHandlers } from './handlers/forwards.ts';
+import { forwardHandlers, viewNamed } from './handlers/forwards.ts';
 import { hostHandlers } from './handlers/hosts.ts';
 import { importHandlers } from './handlers/import.ts';
 import { lifecycleHandlers } from './handlers/lifecycle.ts';
 import { reportHandlers } from './handlers/reports.ts';
 import { trafficHandlers } from './handlers/traffic.ts';
 import { triggerHandlers } from './handlers/triggers.ts';
+import { localDay, openLedger } from './ledger.ts';
 import { openLog } from './log.ts';
 import { memoizeFor } from './memoize.ts';
+import { serveMetrics } from './metrics.ts';
 import { type Handlers, serve } from './server.ts';
 import { claimSocket } from './socket.ts';
-import { readTotals, writeTotals } from './totals.ts';
 
 const totalsEveryMs = 10_000;
 
@@ -35,7 +36,7 @@ async function main(): Promise<void> {
   const release = () => rmSync(home.socket, { force: true });
   process.on('exit', release);
 
-  const totalsFile = path.join(home.stateDir, 'totals.json');
+  const ledger = openLedger(path.join(home.stateDir, 'totals.json'), localDay);
   const log = await openLog(home.logFile);
   process.on('uncaughtException', (error) => log.error({ err: error }, 'uncaught'));
   process.on('unhandledRejection', (error) => log.error({ err: error }, 'unhandled'));
@@ -46,7 +47,7 @@ async function main(): Promise<void> {
     file: openConfigFile(home.configDir),
     log,
     workerFile: path.join(path.dirname(process.argv[1] ?? '.'), 'worker.js'),
-    kept: readTotals(totalsFile),
+    kept: ledger.totals(),
     routerAddress: process.env.SALLYPORT_ROUTER || null,
     plan: ({ host, ssh }, noCommonAlgorithm) => plan({ dest: host, overrides: ssh ?? {} }, { noCommonAlgorithm }),
   });
@@ -54,12 +55,27 @@ async function main(): Promise<void> {
   const sockets = new Set<net.Socket>();
   const saveTotals = () => {
     try {
-      writeTotals(totalsFile, engine.meter.totals());
+      ledger.enter(engine.meter.totals());
     } catch (error) {
       log.warn({ err: error }, 'the traffic totals could not be saved');
     }
   };
   const totalsTimer = setInterval(saveTotals, totalsEveryMs);
+
+  let stopMetrics = () => {};
+  const { metrics } = engine.desired.config().settings;
+  if (metrics !== false) {
+    // Nothing but the numbers is lost without it: the engine goes on, and says so.
+    await serveMetrics(metrics, {
+      views: () => engine.state().order.map((name) => viewNamed(engine, name)),
+      counters: (name) => engine.meter.current(name),
+    }).then(
+      (stop) => {
+        stopMetrics = stop;
+      },
+      (error: unknown) => engine.note('warn', null, 'metrics', toFailure(error).message),
+    );
+  }
 
   let stopping = false;
   const stop = async (reason: 'stop' | 'restart'): Promise<void> => {
@@ -67,6 +83,7 @@ async function main(): Promise<void> {
     stopping = true;
     log.info({ reason }, 'stopping');
     clearInterval(totalsTimer);
+    stopMetrics();
     engine.publisher.bye(reason);
     accept = (socket) => void socket.destroy();
     // The JSON-RPC library writes some turns of the loop later; watchers should hear why before the line is cut.
@@ -85,7 +102,7 @@ async function main(): Promise<void> {
   const handlers: Handlers = {
     ...lifecycleHandlers(engine, (reason) => void stop(reason)),
     ...forwardHandlers(engine),
-    ...trafficHandlers(engine),
+    ...trafficHandlers(engine, ledger),
     ...hostHandlers(engine),
     ...reportHandlers(engine),
     ...triggerHandlers(engine),

@@ -1,5 +1,6 @@
 // Counts and rates of every forward. The data plane and the kernel count; this samples, derives rates and remembers.
 import { counterBytes, readCounters } from '../dataplane/counters.ts';
+import type { GatewayCounters } from '../gateways/gateway.ts';
 import { type Counters, noCounters } from '../model/flow.ts';
 import type { HistoryRange, HistorySeries } from '../model/reports.ts';
 import { emptySeries, Series } from './series.ts';
@@ -16,7 +17,7 @@ interface Gauge {
   /** Written by a worker; laid out by dataplane/counters.ts. */
   cell: SharedArrayBuffer | null;
   /** Cumulative counts of a gateway, and what of them is in `base` already. */
-  outside: { rx: number; tx: number; flows: number; flowsTotal: number } | null;
+  outside: GatewayCounters | null;
   base: Totals;
   counters: Counters;
   series: Series | null;
@@ -67,7 +68,7 @@ export class Meter {
     const gauge = this.gauge(name);
     const before = gauge.outside;
     if (before !== null && (counts === null || counts.rx < before.rx || counts.tx < before.tx)) {
-      gauge.base = add(gauge.base, { ...before, refused: 0 });
+      gauge.base = add(gauge.base, { ...before, refused: before.refused ?? 0 });
     }
     gauge.outside = counts;
   }
@@ -131,7 +132,7 @@ export class Meter {
       tx: base.tx + own.tx + (outside?.tx ?? 0),
       flows: own.flows + (outside?.flows ?? 0),
       flowsTotal: base.flowsTotal + own.flowsTotal + (outside?.flowsTotal ?? 0),
-      refused: base.refused + own.refused,
+      refused: base.refused + own.refused + (outside?.refused ?? 0),
     };
   }
 

@@ -6,7 +6,7 @@ declare module 'pino-roll' {
     file: string;
     size: string;
     limit: { count: number };
-    /** Keeps `current.log` beside the files, a link to the newest. */
+    /** Keeps a link `current.log` beside the files. */
     symlink: boolean;
     mkdir: boolean;
     mode: number;

@@ -2,7 +2,7 @@
 // The kernel's triggers run in the packet path; here they are only handed over.
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { TriggerWatch, WorkerEvent } from '../dataplane/messages.ts';
 import type { GatewayRule } from '../gateways/gateway.ts';
 import type { KernelTrigger } from '../gateways/nftables/kernel-triggers.ts';

@@ -1,5 +1,5 @@
 // The one schema: types, validation, the JSON Schema handed to conf, form messages and the docs' table come from here.
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseCidr } from './cidr.ts';
 import { isDuration } from './duration.ts';
 import { namePattern } from './names.ts';

@@ -9,7 +9,7 @@ export interface Home {
   readonly configDir: string;
   /** Traffic totals, router nonces: what must survive but is nobody's to edit. */
   readonly stateDir: string;
-  /** The engine's log; a link to the newest of its files. */
+  /** Names the newest of the engine's log files. */
   readonly logFile: string;
   /** Sockets; private to the user. */
   readonly runDir: string;

@@ -10,6 +10,8 @@ export interface Column<Row> {
   readonly max: number;
   /** The lowest goes first when there is no room. */
   readonly keep: number;
+  /** Takes what room is left, so that what follows stands at the edge. */
+  readonly grow?: boolean;
   /** Shown only where nothing else must be cut for it. */
   readonly extra?: boolean;
   readonly cell: (row: Row, width: number) => string | Segment | Line;
@@ -75,6 +77,8 @@ export function layoutColumns<Row>(
     for (const { id } of hungry) widths.set(id, (widths.get(id) ?? 0) + 1);
     spare -= hungry.length;
   }
+  const growing = kept.filter(({ grow }) => grow);
+  for (const { id } of growing) widths.set(id, (widths.get(id) ?? 0) + Math.floor(spare / growing.length));
   return { placed: kept.map((column) => ({ column, width: widths.get(column.id) ?? 0 })), gap, width };
 }
 

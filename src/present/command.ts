@@ -10,13 +10,9 @@ import {
 } from '../model/config.ts';
 import { formatEndpoint } from '../model/endpoint.ts';
 import { type Transport, transports } from '../model/ports.ts';
+import { shellQuote } from '../model/shell-words.ts';
 
-/** A word as a POSIX shell reads it back. */
-export function shellWord(text: string): string {
-  return /^[\w@%+=:,./[\]-]+$/.test(text) && !/[[\]]/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
-}
-
-const words = (...list: readonly (string | readonly string[])[]) => list.flat().map(shellWord).join(' ');
+const words = (...list: readonly (string | readonly string[])[]) => shellQuote(list.flat());
 
 /** The command, or several lines of them, that would do what this forward does, as far as those tools can. */
 export function commandOf(forward: Forward): string[] {

@@ -3,20 +3,25 @@ import { addressReach } from '../model/cidr.ts';
 import { type Forward, type Listen, type PortSet, triggerSets } from '../model/config.ts';
 import { formatEndpoint } from '../model/endpoint.ts';
 
-const port = (n: number) => (n === 0 ? 'a free port' : `port ${n}`);
-
-/** Who can reach a listening address. */
-function whoReaches(address: string | undefined, machine: string): string {
-  if (address === undefined || addressReach(address === '*' ? '0.0.0.0' : address) === 'host')
-    return `programs on ${machine}`;
-  if (address === '*' || address === '0.0.0.0' || address === '::') return `anybody who can reach ${machine}`;
-  return addressReach(address) === 'lan' ? `the local network at ${address}` : `anybody who can reach ${address}`;
+/** Who can connect to a listening address. */
+function whoConnects(address: string | undefined, machine: string): string {
+  const reach = address === undefined ? 'host' : addressReach(address === '*' ? '0.0.0.0' : address);
+  if (reach === 'host') return `only programs on ${machine} can connect`;
+  if (reach === 'lan') return `everybody on the local network can connect`;
+  return `everybody who reaches ${machine} can connect`;
 }
 
-function listening(listen: Listen, machine: string): string {
-  if ('socket' in listen) return `whoever may use the socket ${listen.socket} on ${machine}`;
-  return `${whoReaches(listen.address, machine)} on ${port(listen.port)}`;
+/** `port 8080 of this machine`, `10.0.0.5:8080`, `the socket /run/x.sock of this machine`. */
+function place(listen: Listen, machine: string): string {
+  if ('socket' in listen) return `the socket ${listen.socket} of ${machine}`;
+  const port = listen.port === 0 ? 'a free port' : `port ${listen.port}`;
+  return listen.address === undefined || listen.address === '*'
+    ? `${port} of ${machine}`
+    : `${port} of ${listen.address} on ${machine}`;
 }
+
+const access = (listen: Listen, machine: string) =>
+  'socket' in listen ? 'whoever may use the socket can connect' : whoConnects(listen.address, machine);
 
 const sets = (list: readonly PortSet[]) =>
   list.map(({ proto, ports }) => `${proto === 'both' ? 'TCP and UDP' : proto.toUpperCase()} ${ports}`).join(' and ');
@@ -27,35 +32,39 @@ function limits(forward: Forward): string {
     forward.deny?.length ? `${forward.deny.join(', ')} may not` : '',
     forward.maxFlows === undefined ? '' : `at most ${forward.maxFlows} at a time`,
   ].filter((part) => part !== '');
-  return parts.length === 0 ? '' : `; ${parts.join(', ')}`;
+  return parts.length === 0 ? '' : `, but ${parts.join(', ')}`;
 }
 
 const gatewayWords = {
-  relay: 'this program passes on',
-  nftables: "this machine's kernel passes on",
-  router: 'the router passes on to this machine, and it on',
+  relay: 'passed on by this program',
+  nftables: "passed on by this machine's kernel",
+  router: 'passed on by the router and then by this machine',
 } as const;
 
 /** One sentence, without a full stop at its end. */
 export function explain(forward: Forward): string {
+  const here = 'this machine';
   switch (forward.kind) {
     case 'local':
-      return `${listening(forward.listen, 'this machine')} reach ${formatEndpoint(forward.target)} as ${forward.host} sees it${limits(forward)}`;
+      return `${place(forward.listen, here)} leads to ${formatEndpoint(forward.target)} as ${forward.host} sees it; ${access(forward.listen, here)}${limits(forward)}`;
     case 'remote':
       return forward.target === undefined
-        ? `${listening(forward.listen, forward.host)} get a SOCKS proxy that leaves from this machine${limits(forward)}`
-        : `${listening(forward.listen, forward.host)} reach ${formatEndpoint(forward.target)} as this machine sees it${limits(forward)}`;
+        ? `${place(forward.listen, forward.host)} is a SOCKS proxy that leaves from ${here}; ${access(forward.listen, forward.host)}${limits(forward)}`
+        : `${place(forward.listen, forward.host)} leads to ${formatEndpoint(forward.target)} as ${here} sees it; ${access(forward.listen, forward.host)}${limits(forward)}`;
     case 'dynamic':
-      return `${listening(forward.listen, 'this machine')} get a SOCKS proxy whose connections leave from ${forward.host}${limits(forward)}`;
+      return `${place(forward.listen, here)} is a SOCKS proxy that leaves from ${forward.host}; ${access(forward.listen, here)}${limits(forward)}`;
     case 'mapping': {
       const { listen, target, via } = forward;
-      const last = listen.last ?? listen.port;
-      const ports = last === listen.port ? `port ${listen.port}` : `ports ${listen.port} to ${last}`;
-      const shifted =
-        last === listen.port ? String(target.port) : `${target.port} to ${target.port + last - listen.port}`;
+      const span = (listen.last ?? listen.port) - listen.port;
+      const machine = via === 'router' ? 'the router' : here;
       const proto = forward.proto === 'both' ? 'TCP and UDP' : forward.proto.toUpperCase();
+      const ports = span === 0 ? `port ${listen.port}` : `ports ${listen.port} to ${listen.port + span}`;
+      const inside = formatEndpoint({
+        host: target.host,
+        port: span === 0 ? target.port : `${target.port}-${target.port + span}`,
+      });
       const address = listen.address ?? (via === 'relay' ? undefined : '*');
-      return `${whoReaches(address, via === 'router' ? 'the router' : 'this machine')} use ${proto} ${ports}, which ${gatewayWords[via]} to ${target.host}, ${shifted}${limits(forward)}`;
+      return `${proto} ${ports} of ${machine} ${span === 0 ? 'leads' : 'lead'} to ${inside}, ${gatewayWords[via]}; ${whoConnects(address, machine)}${limits(forward)}`;
     }
     case 'trigger': {
       const from = forward.from?.length ? `a host of ${forward.from.join(', ')}` : 'a host inside';

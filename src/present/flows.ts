@@ -1,5 +1,7 @@
 import type { Flow } from '../model/flow.ts';
 import type { Column } from './columns.ts';
+import { cutEndpoint } from './endpoint.ts';
+import type { Glyphs } from './glyphs.ts';
 import { seg } from './line.ts';
 import { formatBytes, formatRate, formatShort, formatSpan } from './quantity.ts';
 
@@ -15,9 +17,9 @@ export function ownerOf({ user, pid }: Flow): string {
 }
 
 /** Columns of a list of flows; with the forward where it is about more than one. */
-export function flowColumns(width: number, now: number, withForward: boolean): Column<TimedFlow>[] {
+export function flowColumns(width: number, now: number, withForward: boolean, glyphs: Glyphs): Column<TimedFlow>[] {
   const short = width < 100;
-  const size = short ? 6 : 10;
+  const size = short ? 6 : 9;
   const rate = (value: number) => (short ? formatShort(value) : value === 0 ? '0' : formatRate(value));
   const forward: Column<TimedFlow> = {
     id: 'forward',
@@ -31,7 +33,16 @@ export function flowColumns(width: number, now: number, withForward: boolean): C
     ...(withForward ? [forward] : []),
     { id: 'peer', head: 'PEER', min: 15, max: 44, keep: 100, cell: ({ peer }) => peer },
     { id: 'owner', head: 'OWNER', min: 8, max: 20, keep: 50, cell: (flow) => seg(ownerOf(flow), 'dim') },
-    { id: 'target', head: 'TARGET', min: 12, max: 36, keep: 40, cell: ({ target }) => target },
+    {
+      id: 'target',
+      head: 'TARGET',
+      min: 12,
+      max: 36,
+      keep: 40,
+      grow: true,
+      measure: ({ target }) => target,
+      cell: ({ target }, cells) => cutEndpoint(target, cells, glyphs.ellipsis),
+    },
     {
       id: 'age',
       head: 'AGE',
@@ -53,7 +64,7 @@ export function flowColumns(width: number, now: number, withForward: boolean): C
     { id: 'txBytes', head: 'SENT', align: 'right', min: 8, max: 8, keep: 34, cell: ({ tx }) => formatBytes(tx) },
     {
       id: 'rx',
-      head: '▼',
+      head: glyphs.rx,
       align: 'right',
       min: size,
       max: size,
@@ -62,7 +73,7 @@ export function flowColumns(width: number, now: number, withForward: boolean): C
     },
     {
       id: 'tx',
-      head: '▲',
+      head: glyphs.tx,
       align: 'right',
       min: size,
       max: size,

@@ -3,6 +3,7 @@ import { triggerSets } from '../model/config.ts';
 import { parseDuration } from '../model/duration.ts';
 import type { ForwardEntry, ForwardView } from '../model/snapshot.ts';
 import { type Column, type Layout, layoutColumns, roomFrom, rowLine, rowLineWith } from './columns.ts';
+import { cutEndpoint, shortListen } from './endpoint.ts';
 import type { Glyphs } from './glyphs.ts';
 import { sparkline } from './graph.ts';
 import type { Group } from './kinds.ts';
@@ -46,19 +47,11 @@ export function sortRows(rows: readonly ForwardRow[], by: SortKey): readonly For
   return [...rows].sort((a, b) => measure[by](a.view) - measure[by](b.view));
 }
 
-/** A listening place as short as it can be said: no protocol, `*` for every address. */
-export function shortListen(listen: string): string {
-  return listen
-    .replace(/^(tcp|udp|both)\//, '')
-    .replace(/^0\.0\.0\.0:/, '*:')
-    .replace(/^\[::\]:/, '*:');
-}
-
 const rateRole = (rate: number, role: 'rx' | 'tx') => (rate > 0 ? role : 'dim');
 
 function rateColumns(width: number): Column<ForwardRow>[] {
   const short = width < 100;
-  const size = short ? 6 : 10;
+  const size = short ? 6 : 9;
   const format = (rate: number) => (short ? formatShort(rate) : rate === 0 ? '0' : formatRate(rate));
   const cell = (role: 'rx' | 'tx') => (row: ForwardRow) => {
     if (row.view.state === 'off') return seg('');
@@ -127,7 +120,7 @@ function lastMinute(samples: readonly number[], cells: number): number[] {
 const nameColumn: Column<ForwardRow> = {
   id: 'name',
   head: 'NAME',
-  min: 8,
+  min: 12,
   max: 24,
   keep: 100,
   cell: ({ view }) => seg(view.name, view.state === 'off' ? 'dim' : 'plain', view.state !== 'off'),
@@ -138,14 +131,15 @@ const text = (row: ForwardRow, value: string) => seg(value, row.view.state === '
 const targetOf = ({ view, config }: ForwardRow) =>
   view.target ?? (config.kind === 'remote' || config.kind === 'dynamic' ? 'any (SOCKS)' : '');
 
-function middleColumns(group: Group, narrow: boolean): Column<ForwardRow>[] {
+function middleColumns(group: Group, narrow: boolean, { ellipsis }: Glyphs): Column<ForwardRow>[] {
   const listen: Column<ForwardRow> = {
     id: 'listen',
     head: group === 'mappings' ? 'EXTERNAL' : 'LISTEN',
-    min: narrow ? 9 : 14,
+    min: narrow ? 6 : 14,
     max: 24,
     keep: 70,
-    cell: (row) => text(row, shortListen(row.view.listen)),
+    measure: (row) => shortListen(row.view.listen, narrow),
+    cell: (row, cells) => text(row, cutEndpoint(shortListen(row.view.listen, narrow), cells, ellipsis)),
   };
   const target: Column<ForwardRow> = {
     id: 'target',
@@ -153,7 +147,9 @@ function middleColumns(group: Group, narrow: boolean): Column<ForwardRow>[] {
     min: narrow ? 10 : 12,
     max: 30,
     keep: 60,
-    cell: (row) => text(row, targetOf(row)),
+    grow: true,
+    measure: targetOf,
+    cell: (row, cells) => text(row, cutEndpoint(targetOf(row), cells, ellipsis)),
   };
   if (group === 'mappings') {
     return [
@@ -189,7 +185,7 @@ export function forwardLayout(
   if (group === 'triggers') return triggerLayout(rows, width, now, glyphs);
   const columns = [
     nameColumn,
-    ...middleColumns(group, width < 90),
+    ...middleColumns(group, width < 90, glyphs),
     ...rateColumns(width).map((column) => ({ ...column, head: column.id === 'rx' ? glyphs.rx : glyphs.tx })),
     ...tailColumns(width, glyphs),
   ];
@@ -239,6 +235,7 @@ function triggerLayout(rows: readonly ForwardRow[], width: number, now: number, 
       min: narrow ? 16 : 22,
       max: 40,
       keep: 70,
+      grow: true,
       cell: (row) => text(row, triggerRule(row, glyphs)),
     },
     {

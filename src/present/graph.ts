@@ -2,8 +2,9 @@
 // themselves, and each is larger than these lines.
 import { type Line, seg } from './line.ts';
 
-const blocks = '▁▂▃▄▅▆▇█';
-const asciiBlocks = '_.-=+*#@';
+// The full block is left out: rows below each other would run together.
+const blocks = '▁▂▃▄▅▆▇';
+const asciiBlocks = '_.-=+*#';
 
 /** The newest samples as one row of blocks on their own scale; nothing is a space. */
 export function sparkline(values: readonly number[], width: number, ascii = false): string {
@@ -12,7 +13,7 @@ export function sparkline(values: readonly number[], width: number, ascii = fals
   const levels = ascii ? asciiBlocks : blocks;
   let out = ' '.repeat(Math.max(0, width - shown.length));
   for (const value of shown) {
-    out += value <= 0 || max <= 0 ? ' ' : levels[Math.min(7, Math.floor((value / max) * 7.999))];
+    out += value <= 0 || max <= 0 ? ' ' : levels[Math.min(6, Math.floor((value / max) * 6.999))];
   }
   return out;
 }

@@ -82,10 +82,10 @@ export function fitLine(line: Line, width: number, ellipsis = '…'): Line {
 }
 
 /** Two ends of one line; where both do not fit, the left one gives way first. */
-export function spread(left: Line, right: Line, width: number): Line {
+export function spread(left: Line, right: Line, width: number, ellipsis = '…'): Line {
   const rightWidth = lineWidth(right);
-  if (rightWidth >= width) return fitLine(left, width);
-  return [...fitLine(left, width - rightWidth), ...right];
+  if (rightWidth >= width) return fitLine(left, width, ellipsis);
+  return [...fitLine(left, width - rightWidth, ellipsis), ...right];
 }
 
 /** The same line on a background; nothing dim stays dim there, for a selected row must be readable. */

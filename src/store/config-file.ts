@@ -15,7 +15,7 @@ import {
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import Conf from 'conf';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { Config, emptyConfig } from '../model/config.ts';
 import { SallyportError } from '../model/errors.ts';
 import { configSchemaFor } from './json-schema.ts';
@@ -120,7 +120,9 @@ function invalid(where: string, why: string, cause?: unknown): SallyportError {
   const aside = path.join(path.dirname(where), lastGoodName);
   const hint = existsSync(aside)
     ? `mend it, or go back: cp ${aside} ${where}`
-    : 'mend it, or move it away to start afresh';
+    : path.isAbsolute(where)
+      ? 'mend it, or move it away to start afresh'
+      : 'name a file that sallyport export wrote';
   return new SallyportError('config_invalid', `cannot read ${where}: ${why}`, hint, { cause });
 }
 

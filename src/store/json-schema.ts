@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * A zod object schema as conf wants it: the properties as `schema`, the rest as `rootSchema`. Defaults are left out, as the

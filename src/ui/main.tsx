@@ -128,7 +128,8 @@ function pictureOr(dashboard: Dashboard, ms: number): Promise<void> {
     };
     const timer = setTimeout(finish, ms);
     const off = dashboard.subscribe(() => {
-      if (dashboard.scene().picture !== null) finish();
+      const { picture, samples } = dashboard.scene();
+      if (picture !== null && samples.seeded(null)) finish();
     });
   });
 }

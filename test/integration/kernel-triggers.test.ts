@@ -64,6 +64,7 @@ describe.skipIf(reason)('triggers in the kernel', () => {
     ]);
   });
   afterEach(async () => {
+    expect(kernel.notes.filter(({ code }) => code === 'gateway_watch')).toEqual([]);
     await kernel?.gateway.clear();
     await kernel?.gateway.stop();
     net.exec('gateway', ['conntrack', '-F']);
@@ -135,6 +136,7 @@ describe.skipIf(reason)('triggers in the kernel', () => {
     await call('lan');
     expect(await inbound()).toBe('lan hello');
     const old = talker(net, 'wan', outside, 113);
+    await until('the owner to be seen', () => holder() === addresses.lan.v4);
     await until('the talk', async () => (await kernel.gateway.flows('irc')).length === 1);
     await call('lan2', 6668);
     expect(await inbound()).toBe('lan2 hello');
@@ -243,7 +245,10 @@ describe.skipIf(reason)('triggers in the kernel', () => {
     await until('a look', () => told().includes('refused 192.168.77.10'));
     expect(Date.parse(opened.get('irc')?.[0]?.expiresAt ?? '') - Date.now()).toBeGreaterThan(50_000);
     expect(events[0]).toMatchObject({ what: 'opened', why: 'by hand' });
+    expect(await kernel.gateway.tryTrigger('irc', addresses.lan.v4)).toMatchObject({ would: 'refuse' });
+    expect(await kernel.gateway.tryTrigger('irc', addresses.lan2.v4)).toMatchObject({ would: 'refresh' });
     await kernel.gateway.closeTrigger('irc');
+    expect(await kernel.gateway.tryTrigger('irc', addresses.lan.v4)).toMatchObject({ would: 'open' });
     expect(opened.get('irc')).toEqual([]);
     expect(events.at(-1)).toMatchObject({ what: 'closed', why: 'by hand', host: addresses.lan2.v4 });
     expect(await inbound()).toBeNull();

@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto';
 import dgram from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import net from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ask, blob, connect, echo, fate, Plane, readAll, serve, sha } from '../support/plane.ts';
+import { IntakeSocket, takeOver } from '../../src/dataplane/sockets/intake.ts';
+import { ask, blob, connect, echo, fate, flood, Plane, readAll, serve, sha } from '../support/plane.ts';
 import { freePort } from '../support/ports.ts';
 import { until } from '../support/until.ts';
 
@@ -154,6 +156,61 @@ describe('TCP', () => {
     client.end('reset');
     expect(await fate(client)).toBe('ECONNRESET');
     await until('the flow to end', () => plane.counts('m').flows === 0);
+  });
+});
+
+describe('the one buffer a direction is read into', () => {
+  test('is used for accepted sockets too', async () => {
+    const taken: net.Socket[] = [];
+    const server = net.createServer({ pauseOnConnect: true }, (socket) => taken.push(takeOver(socket)));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const client = connect((server.address() as net.AddressInfo).port);
+    await until('the connection', () => taken.length === 1);
+    expect(taken[0]).toBeInstanceOf(IntakeSocket);
+    for (const socket of [client, ...taken]) socket.destroy();
+    server.close();
+  });
+
+  test('never mixes flows up, however slowly they are read', async () => {
+    const pages = Array.from({ length: 4 }, () => blob(6 << 20));
+    let next = 0;
+    const { port: target } = keep(await serve((socket) => void socket.end(pages[next++ % pages.length] ?? '')));
+    const port = await freePort();
+    await plane.open(mapping({ port }, target));
+    const slowly = async () => {
+      const hash = createHash('sha256');
+      let turns = 0;
+      for await (const chunk of connect(port)) {
+        hash.update(chunk);
+        if (++turns % 8 === 0) await new Promise((resolve) => setImmediate(resolve));
+      }
+      return hash.digest('hex');
+    };
+    const wanted = pages.map(sha).sort();
+    // Twice, so that buffers are used again.
+    for (let round = 0; round < 2; round++) expect((await Promise.all(pages.map(slowly))).sort()).toEqual(wanted);
+  });
+
+  test('holds a sender whose reader does not read', async () => {
+    const sender = keep(await flood());
+    const port = await freePort();
+    await plane.open(mapping({ port }, sender.port));
+    const client = connect(port);
+    client.pause();
+    await sender.stalled();
+    expect(sender.sent()).toBeLessThan(64 << 20);
+    plane.send({ do: 'kill', request: 1, flow: plane.flows('m')[0]?.id ?? '' });
+    await until('the flow to end', () => plane.counts('m').flows === 0);
+    client.destroy();
+  });
+
+  test('keeps to the rate', async () => {
+    const { port: target } = keep(await serve((socket) => void socket.end(Buffer.alloc(200_000))));
+    const port = await freePort();
+    await plane.open(mapping({ port }, target, { rate: 200_000 }));
+    const began = performance.now();
+    expect(await readAll(connect(port))).toHaveLength(200_000);
+    expect(performance.now() - began).toBeGreaterThan(400);
   });
 });
 

@@ -12,7 +12,12 @@ import type { Topology } from './netns.ts';
 export interface KernelUnderTest {
   readonly gateway: NftablesGateway;
   readonly statuses: Map<string, ListenerStatus>;
-  readonly notes: { readonly level: string; readonly owner: string | null; readonly code: string }[];
+  readonly notes: {
+    readonly level: string;
+    readonly owner: string | null;
+    readonly code: string;
+    readonly message: string;
+  }[];
 }
 
 export const inGateway = (net: Topology): readonly string[] => ['ip', 'netns', 'exec', net.namespace('gateway')];
@@ -26,7 +31,7 @@ export function kernelGateway(net: Topology, options: Partial<NftablesOptions> =
     watchMs: 200,
     reports: {
       status: (owner, status) => statuses.set(owner, status),
-      note: (level, owner, code) => notes.push({ level, owner, code }),
+      note: (level, owner, code, message) => notes.push({ level, owner, code, message }),
     },
     ...options,
   });

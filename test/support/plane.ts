@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
+import { linkFactories } from '../../src/dataplane/carriers/factories.ts';
 import { counterBytes, readCounters } from '../../src/dataplane/counters.ts';
 import { DataPlane } from '../../src/dataplane/data-plane.ts';
 import { Descriptors } from '../../src/dataplane/descriptors.ts';
@@ -9,6 +10,7 @@ import type { Command, Runnable, WorkerEvent } from '../../src/dataplane/message
 import type { PortHolder } from '../../src/dataplane/sockets/errors.ts';
 import { Forward } from '../../src/model/config.ts';
 import type { RawFlow } from '../../src/model/flow.ts';
+import type { LinkSpec } from '../../src/model/host.ts';
 import type { ListenerStatus } from '../../src/model/state.ts';
 import { DirectLink } from './direct-link.ts';
 import { until } from './until.ts';
@@ -22,17 +24,22 @@ export class Plane {
   private readonly counters = new Map<string, SharedArrayBuffer>();
   private requests = 0;
 
-  constructor(options: { holder?: PortHolder; descriptors?: number } = {}) {
+  /** Without `over` its link's far end is this machine; with it, the real carriers reach the host it says. */
+  constructor(options: { holder?: PortHolder; descriptors?: number; over?: LinkSpec } = {}) {
     this.plane = new DataPlane({
       mark: 't',
-      linkFactories: { ssh2: () => this.link, openssh: () => this.link },
+      linkFactories: options.over === undefined ? { ssh2: () => this.link, openssh: () => this.link } : linkFactories,
       descriptors: new Descriptors(options.descriptors ?? 10_000),
       holder: options.holder ?? (async () => null),
       send: (event) => this.events.push(event),
     });
     this.plane.handle({
       do: 'link',
-      spec: { id: 'link', dest: 'far', options: {}, carrier: 'ssh2', why: 'test', via: null, args: [] },
+      spec: {
+        ...{ dest: 'far', options: {}, carrier: 'ssh2', why: 'test', via: null, args: [] },
+        ...options.over,
+        id: 'link',
+      },
       timings: { keepaliveSeconds: 5, keepaliveCount: 3 },
     });
   }
@@ -129,6 +136,31 @@ export async function serve(onSocket: (socket: net.Socket) => void, at: net.List
 }
 
 export const echo = (at?: net.ListenOptions) => serve((socket) => socket.pipe(socket), at);
+
+/** A server that sends as long as it may, up to a gigabyte. */
+export async function flood(): Promise<Server & { sent(): number; stalled(): Promise<unknown> }> {
+  let sent = 0;
+  const chunk = Buffer.alloc(1 << 16);
+  const server = await serve((socket) => {
+    const more = () => {
+      while (!socket.destroyed && sent < 1 << 30) {
+        sent += chunk.length;
+        if (!socket.write(chunk)) {
+          socket.once('drain', more);
+          return;
+        }
+      }
+    };
+    more();
+  });
+  let last = -1;
+  const still = () => {
+    const same = sent === last && sent > 0;
+    last = sent;
+    return same;
+  };
+  return { ...server, sent: () => sent, stalled: () => until('the sender to stall', still, { everyMs: 200 }) };
+}
 
 /** Everything a socket says until it ends. */
 export async function readAll(socket: net.Socket): Promise<Buffer> {

@@ -1,5 +1,5 @@
 // Pictures for the fake engine: a jump server on a working day, one where nothing is defined, one with very many.
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { Config, Forward, Forward as ForwardSchema, Settings } from '../../src/model/config.ts';
 import type { EventLevel } from '../../src/model/event.ts';
 import type { Flow } from '../../src/model/flow.ts';
@@ -240,7 +240,7 @@ export const workday: Scenario = {
           id,
           dest,
           carrier,
-          why: carrier === 'ssh2' ? 'nothing here needs the system’s ssh' : 'the key is a FIDO key',
+          why: carrier === 'ssh2' ? "nothing here needs the system's ssh" : 'the key is a FIDO key',
           via,
         },
         status: {
@@ -261,7 +261,7 @@ export const workday: Scenario = {
       ...up('vault', 'vault.example.net', '[2001:db8::7]:22', 86_400_000, 31, 'openssh'),
       ...up('home', 'home.example.org', '203.0.113.80:2202', 420_000, 44),
       ldap: {
-        spec: { id: 'ldap', dest: 'ldap-gw', carrier: 'ssh2', why: 'nothing here needs the system’s ssh', via: null },
+        spec: { id: 'ldap', dest: 'ldap-gw', carrier: 'ssh2', why: "nothing here needs the system's ssh", via: null },
         status: {
           is: 'retrying',
           error: { code: 'host_refused', message: 'ldap-gw:22 refuses the connection', hint: 'is sshd running there?' },
@@ -270,7 +270,7 @@ export const workday: Scenario = {
         },
       },
       laptop: {
-        spec: { id: 'laptop', dest: 'laptop', carrier: 'ssh2', why: 'nothing here needs the system’s ssh', via: null },
+        spec: { id: 'laptop', dest: 'laptop', carrier: 'ssh2', why: "nothing here needs the system's ssh", via: null },
         status: {
           is: 'waiting',
           error: { code: 'passphrase_needed', message: 'passphrase for id_ed25519', hint: 'answer in the dashboard' },

@@ -114,8 +114,8 @@ export function createKernel({ nft = 'nft', conntrack = 'conntrack', ip = 'ip', 
     listText: (...args) => listed(args),
     async conntrack(args) {
       const { code, stdout, stderr } = await run([...prefix, conntrack, ...args], '');
-      // -D ends with 1 where nothing matched
-      if (code !== 0 && !/ 0 flow entries/.test(stderr)) throw failure('conntrack', stderr);
+      // -D ends with 1 where nothing matched, or where the entry went by itself in between
+      if (code !== 0 && !/ 0 flow entries|doesn't exist/.test(stderr)) throw failure('conntrack', stderr);
       return stdout;
     },
     async ip(...args) {

@@ -59,27 +59,34 @@ export function passLine({ family, table, name }: ForwardChain, listing: string,
   return `nft insert rule ${family} ${table} ${name} ct status dnat accept`;
 }
 
+/** A chain that may be in the way, with the text of its table. */
+export interface ListedChain {
+  readonly chain: ForwardChain;
+  readonly listing: string;
+}
+
+/** Forward chains of others that end in a drop. */
+export async function droppingChains(kernel: Kernel, ours: RegExp): Promise<ListedChain[]> {
+  const chains = foreignForwardChains((await kernel.list('-t', 'list', 'chains')) ?? [], ours);
+  const listed: ListedChain[] = [];
+  for (const chain of chains) {
+    const listing = (await kernel.listText('-t', 'list', 'table', chain.family, chain.table)) ?? '';
+    if (dropsTheRest(chain, listing)) listed.push({ chain, listing });
+  }
+  return listed;
+}
+
+const sees = ({ family }: ForwardChain, target: string) =>
+  family === 'inet' || family === (target.includes(':') ? 'ip6' : 'ip');
+
 /**
- * Looks for a forward chain of somebody else that would drop connections to these targets.
+ * The first chain that would drop connections to these targets.
  * @returns what to tell, with the line that would let them pass; null where nothing is in the way
  */
-export async function forwardObstacle(
-  kernel: Kernel,
-  ours: RegExp,
-  targets: readonly string[],
-): Promise<Failure | null> {
-  const chains = foreignForwardChains((await kernel.list('list', 'chains')) ?? [], ours);
-  for (const chain of chains) {
-    const wanted = targets.filter((target) =>
-      chain.family === 'ip'
-        ? !target.includes(':')
-        : chain.family === 'ip6'
-          ? target.includes(':')
-          : chain.family === 'inet',
-    );
-    if (wanted.length === 0) continue;
-    const listing = (await kernel.listText('list', 'table', chain.family, chain.table)) ?? '';
-    if (!dropsTheRest(chain, listing) || letsThrough(listing, wanted)) continue;
+export function forwardObstacle(chains: readonly ListedChain[], targets: readonly string[]): Failure | null {
+  for (const { chain, listing } of chains) {
+    const wanted = [...new Set(targets)].filter((target) => sees(chain, target));
+    if (wanted.length === 0 || letsThrough(listing, wanted)) continue;
     return {
       code: 'gateway_failed',
       message: `chain ${chain.name} of table ${chain.family} ${chain.table} drops forwarded connections`,

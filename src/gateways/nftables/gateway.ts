@@ -1,23 +1,22 @@
 import { createHash } from 'node:crypto';
 import { type Failure, type SallyportError, toFailure } from '../../model/errors.ts';
-import { formatPortRange, type Transport } from '../../model/ports.ts';
-import type { ListenerStatus } from '../../model/state.ts';
-import type { Gateway, GatewayCounters, GatewayReports, GatewayRule } from '../gateway.ts';
+import type { TriggerTrial } from '../../model/reports.ts';
+import type { Gateway, GatewayReports, GatewayRule } from '../gateway.ts';
 import { buildRuleset } from './build.ts';
 import { checkRules } from './check-rules.ts';
 import { checkTriggers } from './check-triggers.ts';
-import { createKernel, type Kernel } from './command.ts';
-import { payloadBytes } from './conntrack.ts';
+import { createKernel } from './command.ts';
 import { FlowTable } from './flow-table.ts';
-import { forwardObstacle } from './forward-chains.ts';
-import { counterKinds, type KernelTrigger, type PlacedTrigger, triggerId } from './kernel-triggers.ts';
+import type { KernelTrigger } from './kernel-triggers.ts';
 import { type MachineLinks, machineLinks } from './links.ts';
 import { ruleId } from './mappings.ts';
+import { OwnerCounts } from './owner-counts.ts';
 import { fullText } from './ruleset.ts';
-import { shownAt } from './shown.ts';
+import { serial } from './serial.ts';
+import { reportStanding, type Standing } from './standing.ts';
+import { Statuses } from './statuses.ts';
 import { type Made, TableKeeper } from './table-keeper.ts';
 import { type TriggerReports, TriggerWatch } from './trigger-watch.ts';
-import { type Family, familyOf } from './values.ts';
 
 export interface NftablesOptions {
   /** Tells engines on one machine apart; part of the table's name. */
@@ -39,6 +38,8 @@ export interface NftablesGateway extends Gateway {
   /** Opens a trigger for a host as if it had called out, for so long. */
   openTrigger(name: string, host: string, forMs: number): Promise<void>;
   closeTrigger(name: string): Promise<void>;
+  /** What a call of this host would do. */
+  tryTrigger(name: string, host: string): Promise<TriggerTrial>;
   /** Why mappings cannot be made here; null where they can. */
   available(): Promise<Failure | null>;
   /** The table as it would be loaded for these rules; refused ones are left out. */
@@ -51,23 +52,10 @@ const ours = /^sallyport_[A-Za-z0-9_]+$/;
 
 const silent: TriggerReports = { state: () => {}, event: () => {}, refreshed: () => {} };
 
-interface CounterKind {
-  readonly family: Family;
-  readonly proto: Transport;
-  readonly suffix: string;
-}
-
 /** Table name of an instance; a name nft cannot spell is hashed. */
 export function tableName(instance: string): string {
   const plain = /^[A-Za-z0-9_]{1,40}$/.test(instance);
   return `sallyport_${plain ? instance : createHash('sha256').update(instance).digest('hex').slice(0, 16)}`;
-}
-
-/** Everything that stands, or should. */
-interface Standing {
-  readonly rules: readonly GatewayRule[];
-  readonly triggers: readonly PlacedTrigger[];
-  readonly links: MachineLinks;
 }
 
 export function createNftablesGateway(options: NftablesOptions): NftablesGateway {
@@ -76,15 +64,17 @@ export function createNftablesGateway(options: NftablesOptions): NftablesGateway
   const table = tableName(options.instance);
   const keeper = new TableKeeper(kernel, table);
   const flowTable = new FlowTable(kernel);
+  const counts = new OwnerCounts(keeper, flowTable);
   const statuses = new Statuses(reports);
   const exclusive = serial();
   const triggerWatch = new TriggerWatch(keeper, flowTable, options.triggerReports ?? silent);
   let wantedTriggers: readonly KernelTrigger[] = [];
   let standing: Standing | null = null;
-  let highWater = new Map<string, { rx: number; tx: number }>();
   let watch: NodeJS.Timeout | null = null;
   let ownersWatch: NodeJS.Timeout | null = null;
   let beats = 0;
+  let trouble = '';
+  let nextLook = 0;
 
   async function sync(wanted: readonly GatewayRule[], triggers: readonly KernelTrigger[]): Promise<void> {
     wantedTriggers = triggers;
@@ -121,19 +111,34 @@ export function createNftablesGateway(options: NftablesOptions): NftablesGateway
     if (before === null) await countConnections();
     const sidesBefore = triggerWatch.sides();
     standing = { rules, triggers, links };
+    counts.renew(standing);
     await triggerWatch.follow(triggers);
     flowTable.sides = [...rules, ...triggerWatch.sides()];
 
     const had = before?.rules ?? [];
     const known = new Map(had.map((rule) => [ruleId(rule), JSON.stringify(rule)]));
     const added = made === 'adopted' ? [] : rules.filter((rule) => known.get(ruleId(rule)) !== JSON.stringify(rule));
-    const now = new Set([...rules.map(ruleId), ...triggers.map(({ name }) => triggerId(name))]);
+    const now = new Set(rules.map(ruleId));
     const armed = new Set(triggers.map(({ name }) => name));
-    await flowTable.end(had.filter((rule) => !now.has(ruleId(rule))));
-    await flowTable.end(sidesBefore.filter(({ owner }) => !armed.has(owner)));
-    await flowTable.rebindUdp(added);
-    for (const id of highWater.keys()) if (!now.has(id)) highWater.delete(id);
-    await reportAll();
+    const gone = [
+      ...had.filter((rule) => !now.has(ruleId(rule))),
+      ...sidesBefore.filter(({ owner }) => !armed.has(owner)),
+    ];
+    await tidyFlows(async () => {
+      await flowTable.end(gone);
+      await flowTable.rebindUdp(added);
+    });
+    await reportStanding(kernel, ours, standing, statuses);
+  }
+
+  /** What the rules say stands even where running connections could not be touched; that is said, not fatal. */
+  async function tidyFlows(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      const { message, hint } = toFailure(error);
+      reports.note('warn', null, 'gateway_flows', `running connections were left as they are: ${message} (${hint})`);
+    }
   }
 
   /** The rules the kernel takes, tried one by one after it refused them together; the others are reported. */
@@ -156,7 +161,7 @@ export function createNftablesGateway(options: NftablesOptions): NftablesGateway
     stopWatch();
     const before = flowTable.sides;
     standing = null;
-    highWater = new Map();
+    counts.renew(null);
     await triggerWatch.follow([]);
     flowTable.sides = [];
     try {
@@ -177,47 +182,14 @@ export function createNftablesGateway(options: NftablesOptions): NftablesGateway
     reports.note('info', null, 'gateway_setting', `${setting} set to 1, so that flows show their bytes`);
   }
 
-  /** How each owner stands, going by what else on this machine decides about its packets. */
-  async function reportAll(): Promise<void> {
-    if (standing === null) return;
-    const { rules, triggers, links } = standing;
-    const here = new Set(links.addresses.map(({ address }) => address));
-    const elsewhere = rules.map(({ internal }) => internal.address).filter((address) => !here.has(address));
-    const forwarding = {
-      ipv4: elsewhere.some((a) => familyOf(a) === 'ipv4') ? await forwardingOff(kernel, 'ipv4') : null,
-      ipv6: elsewhere.some((a) => familyOf(a) === 'ipv6') ? await forwardingOff(kernel, 'ipv6') : null,
-    };
-    const targets = [...new Set(elsewhere)];
-    const anyObstacle = await forwardObstacle(kernel, ours, targets);
-    const byOwner = Map.groupBy(rules, ({ owner }) => owner);
-    for (const [owner, mine] of byOwner) {
-      const away = mine.map(({ internal }) => internal.address).filter((address) => !here.has(address));
-      const off = away.map((address) => forwarding[familyOf(address)]).find((failure) => failure !== null);
-      if (off !== undefined) {
-        statuses.set(owner, { is: 'failed', error: off });
-        continue;
-      }
-      const notice =
-        anyObstacle === null || away.length === 0 ? null : await forwardObstacle(kernel, ours, [...new Set(away)]);
-      statuses.open(owner, shownAt(mine), notice);
-    }
-    if (triggers.length === 0) return;
-    const off = await forwardingOff(kernel, 'ipv4');
-    const inTheWay = await forwardObstacle(kernel, ours, ['0.0.0.0', '::']);
-    for (const { name, open } of triggers) {
-      if (off !== null) statuses.set(name, { is: 'failed', error: off });
-      else statuses.open(name, open.map((range) => `${range.proto}/${formatPortRange(range)}`).join(','), inTheWay);
-    }
-  }
-
   function startWatch(): void {
-    watch ??= setInterval(() => void exclusive(beat).catch(() => {}), watchMs).unref();
+    watch ??= setInterval(() => void exclusive(beat).catch(troubled), watchMs).unref();
     if (!triggerWatch.armed && ownersWatch !== null) {
       clearInterval(ownersWatch);
       ownersWatch = null;
     }
     if (triggerWatch.armed)
-      ownersWatch ??= setInterval(() => void exclusive(lookAtOwners).catch(() => {}), 1000).unref();
+      ownersWatch ??= setInterval(() => void exclusive(lookAtOwners).catch(troubled), 1000).unref();
   }
 
   function stopWatch(): void {
@@ -228,14 +200,27 @@ export function createNftablesGateway(options: NftablesOptions): NftablesGateway
   }
 
   async function lookAtOwners(): Promise<void> {
-    if (standing === null || ownersWatch === null) return;
+    const started = performance.now();
+    if (standing === null || ownersWatch === null || started < nextLook) return;
     await triggerWatch.look();
+    // listing sets takes nft as long as the table is large
+    nextLook = performance.now() + 8 * (performance.now() - started) - 1000;
     flowTable.sides = [...standing.rules, ...triggerWatch.sides()];
+  }
+
+  /** Watching goes on whatever one look ran into; the same trouble is told once. */
+  function troubled(error: unknown): void {
+    const { message } = toFailure(error);
+    if (message === trouble) return;
+    trouble = message;
+    reports.note('warn', null, 'gateway_watch', `looking after the kernel rules: ${message}`);
   }
 
   async function beat(): Promise<void> {
     if (standing === null || watch === null) return;
-    if (!(await keeper.intact())) {
+    beats += 1;
+    const closely = beats % 5 === 0;
+    if (!(await keeper.intact(closely))) {
       await keeper.remake();
       reports.note(
         'warn',
@@ -243,53 +228,13 @@ export function createNftablesGateway(options: NftablesOptions): NftablesGateway
         'gateway_flushed',
         'another program took our kernel rules away; they are in place again',
       );
-      await flowTable.rebindUdp(standing.rules);
+      const { rules } = standing;
+      await tidyFlows(() => flowTable.rebindUdp(rules));
     }
-    beats += 1;
-    if (beats % 5 !== 0) return;
+    if (!closely) return;
     const links = await machineLinks(kernel);
     if (JSON.stringify(links) !== JSON.stringify(standing.links)) await install(standing.rules, wantedTriggers);
-    else await reportAll();
-  }
-
-  async function counters(): Promise<ReadonlyMap<string, GatewayCounters>> {
-    if (standing === null) return new Map();
-    const counts = await keeper.counters();
-    const live = await flowTable.countByOwner();
-    const result = new Map<string, GatewayCounters>();
-    const add = (owner: string, id: string, kinds: readonly CounterKind[]) => {
-      const of = (name: string) => counts.get(name) ?? { packets: 0, bytes: 0 };
-      const sum = { rx: 0, tx: 0, flowsTotal: 0 };
-      for (const { family, proto, suffix } of kinds) {
-        const started = of(`${id}_new${suffix}`).packets;
-        sum.rx += payloadBytes(family, proto, of(`${id}_out${suffix}`), started);
-        sum.tx += payloadBytes(family, proto, of(`${id}_in${suffix}`), started);
-        sum.flowsTotal += started;
-      }
-      const before = highWater.get(id) ?? { rx: 0, tx: 0 };
-      // a header estimated too long must not make a total go back
-      const total = { rx: Math.max(before.rx, sum.rx), tx: Math.max(before.tx, sum.tx) };
-      highWater.set(id, total);
-      const so = result.get(owner);
-      result.set(owner, {
-        rx: total.rx + (so?.rx ?? 0),
-        tx: total.tx + (so?.tx ?? 0),
-        flows: live.get(owner) ?? 0,
-        flowsTotal: sum.flowsTotal + (so?.flowsTotal ?? 0),
-        refused: of(`${id}_refused`).packets + (so?.refused ?? 0),
-      });
-    };
-    for (const rule of standing.rules) {
-      add(rule.owner, ruleId(rule), [{ family: familyOf(rule.internal.address), proto: rule.proto, suffix: '' }]);
-    }
-    for (const { name } of standing.triggers) {
-      add(
-        name,
-        triggerId(name),
-        counterKinds.map((kind) => ({ ...kind, suffix: `_${kind.suffix}` })),
-      );
-    }
-    return result;
+    else await reportStanding(kernel, ours, standing, statuses);
   }
 
   return {
@@ -297,7 +242,8 @@ export function createNftablesGateway(options: NftablesOptions): NftablesGateway
     sync: (rules, triggers) => exclusive(() => sync(rules, triggers ?? wantedTriggers)),
     openTrigger: (name, host, forMs) => exclusive(() => triggerWatch.open(name, host, forMs)),
     closeTrigger: (name) => exclusive(() => triggerWatch.close(name)),
-    counters: () => exclusive(counters),
+    tryTrigger: (name, host) => exclusive(() => triggerWatch.trial(name, host)),
+    counters: () => exclusive(async () => (standing === null ? new Map() : counts.read(standing))),
     flows: (owner) => exclusive(() => flowTable.flows(owner)),
     kill: (flow) => exclusive(() => flowTable.kill(flow)),
     async clear() {
@@ -311,7 +257,7 @@ export function createNftablesGateway(options: NftablesOptions): NftablesGateway
     },
     async available() {
       try {
-        await kernel.list('list', 'tables');
+        await kernel.list('-t', 'list', 'tables');
         await kernel.conntrack(['-C']);
         return null;
       } catch (error) {
@@ -328,63 +274,11 @@ export function createNftablesGateway(options: NftablesOptions): NftablesGateway
       exclusive(async () => {
         wantedTriggers = [];
         await removeAll();
-        const tables = (await kernel.list('list', 'tables')) ?? [];
+        const tables = (await kernel.list('-t', 'list', 'tables')) ?? [];
         for (const { table: found } of tables) {
           if (found?.family !== 'inet' || !ours.test(String(found.name))) continue;
           await kernel.apply(`add table inet ${found.name}\ndelete table inet ${found.name}\n`);
         }
       }),
-  };
-}
-
-async function forwardingOff(kernel: Kernel, family: 'ipv4' | 'ipv6'): Promise<Failure | null> {
-  const setting = family === 'ipv4' ? 'net.ipv4.ip_forward' : 'net.ipv6.conf.all.forwarding';
-  if ((await kernel.sysctl(setting)) !== '0') return null;
-  const name = family === 'ipv4' ? 'IP' : 'IPv6';
-  return {
-    code: 'gateway_failed',
-    message: `${name} forwarding is off on this machine`,
-    hint: `sysctl -w ${setting}=1`,
-  };
-}
-
-/** Last status of each owner: reported when it changes, with the time it opened kept. */
-class Statuses {
-  readonly #reports: GatewayReports;
-  readonly #last = new Map<string, ListenerStatus>();
-
-  constructor(reports: GatewayReports) {
-    this.#reports = reports;
-  }
-
-  set(owner: string, status: ListenerStatus): void {
-    if (JSON.stringify(this.#last.get(owner)) === JSON.stringify(status)) return;
-    this.#last.set(owner, status);
-    this.#reports.status(owner, status);
-  }
-
-  open(owner: string, at: string, notice: Failure | null): void {
-    const last = this.#last.get(owner);
-    const since = last?.is === 'open' && last.at === at ? last.since : new Date().toISOString();
-    this.set(owner, notice === null ? { is: 'open', at, since } : { is: 'open', at, since, notice });
-  }
-
-  /** Forgets owners no longer wanted, and says they are closed. */
-  keep(owners: ReadonlySet<string>): void {
-    for (const owner of [...this.#last.keys()]) {
-      if (owners.has(owner)) continue;
-      this.set(owner, { is: 'closed' });
-      this.#last.delete(owner);
-    }
-  }
-}
-
-/** Runs tasks one after another; one that fails does not hold up the next. */
-function serial(): <T>(task: () => Promise<T>) => Promise<T> {
-  let last: Promise<unknown> = Promise.resolve();
-  return (task) => {
-    const next = last.then(task, task);
-    last = next.catch(() => {});
-    return next;
   };
 }

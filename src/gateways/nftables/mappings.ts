@@ -33,19 +33,26 @@ function place(table: RulesetBuilder, stem: string, rule: GatewayRule, value: st
   }
 }
 
-function addTranslation(table: RulesetBuilder, { proto, external, internal }: GatewayRule): void {
+function addTranslation(table: RulesetBuilder, id: string, { proto, external, internal }: GatewayRule): void {
   const family = familyOf(internal.address);
   const stem = `dnat${bits(family)}`;
-  const single = external.first === external.last;
-  if (!single && external.first === internal.first) {
-    const key = `${proto} . ${external.address ?? everywhere(family)} . ${portsText(external)}`;
+  const key = `${proto} . ${external.address ?? everywhere(family)} . ${portsText(external)}`;
+  if (external.first === external.last) {
+    const to = `${internal.address} . ${internal.first}`;
+    if (external.address === null) table.element(`${stem}_any`, `${proto} . ${external.first}`, to);
+    else table.element(stem, key, to);
+  } else if (external.first === internal.first) {
     table.element(`${stem}_range`, key, internal.address);
-    return;
-  }
-  // a shifted range is no arithmetic in the kernel: each port by itself
-  for (const [port, to] of expandPorts(external, internal.first)) {
-    if (external.address === null) table.element(`${stem}_any`, `${proto} . ${port}`, `${internal.address} . ${to}`);
-    else table.element(stem, `${proto} . ${external.address} . ${port}`, `${internal.address} . ${to}`);
+  } else {
+    // the kernel has no arithmetic for a shifted range: each port by itself, in a map that goes in one piece
+    const version = bits(family);
+    table.add('map', `${id}_ports`, `type inet_service : ipv${version}_addr . inet_service`);
+    for (const [port, to] of expandPorts(external, internal.first)) {
+      table.element(`${id}_ports`, String(port), `${internal.address} . ${to}`);
+    }
+    const ip = family === 'ipv4' ? 'ip' : 'ip6';
+    table.chain(`${id}_dnat`, [`meta l4proto ${proto} dnat ${ip} to th dport map @${id}_ports`]);
+    table.element(`shifted${version}`, key, `goto ${id}_dnat`);
   }
 }
 
@@ -141,6 +148,6 @@ export function addMapping(table: RulesetBuilder, rule: GatewayRule): void {
     table.element(`routed${bits(family)}`, key);
     return;
   }
-  addTranslation(table, rule);
+  addTranslation(table, id, rule);
   place(table, 'snat', rule, rule.masquerade ? 'goto masq' : 'goto hairpin');
 }

@@ -32,6 +32,7 @@ export function addSkeleton(table: RulesetBuilder): void {
     table.add('map', `dnat${f}_any`, `type inet_proto . inet_service : ${address[f]} . inet_service`);
     table.add('map', `dnat${f}`, `${key[f]} : ${address[f]} . inet_service; flags interval`);
     table.add('map', `dnat${f}_range`, `${key[f]} : ${address[f]}; flags interval`);
+    table.add('map', `shifted${f}`, `${key[f]} : verdict; flags interval`);
     table.add('set', `routed${f}`, `${key[f]}; flags interval`);
     table.add('set', `link${f}`, `type ${address[f]} . ${address[f]}; flags interval`);
   }
@@ -65,6 +66,7 @@ export function addSkeleton(table: RulesetBuilder): void {
         `${to} meta l4proto . th dport map @dnat${f}_any`,
         `${to} meta l4proto . ${ip[f]} daddr . th dport map @dnat${f}`,
         `${to} meta l4proto . ${ip[f]} daddr . th dport map @dnat${f}_range`,
+        `meta nfproto ipv${f} ${ports} meta l4proto . ${ip[f]} daddr . th dport vmap @shifted${f}`,
       ];
     }),
   ]);

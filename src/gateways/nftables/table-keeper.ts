@@ -1,4 +1,4 @@
-import type { Kernel } from './command.ts';
+import type { Kernel, NftObject } from './command.ts';
 import { configMark, deltaText, fullText, nothingCarried, type Ruleset } from './ruleset.ts';
 import { type Count, carriedFrom, countersOf, setNames, type TimedElement, timedElementsOf } from './table-state.ts';
 
@@ -50,7 +50,7 @@ export class TableKeeper {
   }
 
   async #takeOver(target: Ruleset): Promise<Made> {
-    const found = await this.#kernel.list('list', 'table', 'inet', this.#table);
+    const found = await this.#read();
     if (found !== null && this.#installed === null && setNames(found).has(configMark(target))) {
       this.#installed = target;
       return 'adopted';
@@ -61,14 +61,22 @@ export class TableKeeper {
     return 'replaced';
   }
 
-  /** Whether the table is still there as it was made, by its mark and the rules of one of its hooks. */
-  async intact(): Promise<boolean> {
+  /** Counters and sets of the table; all of it as JSON takes nft 1.0.6 minutes where ranges are large. */
+  async #read(): Promise<readonly NftObject[] | null> {
+    const counters = await this.#kernel.list('-t', 'list', 'counters', 'table', 'inet', this.#table);
+    if (counters === null) return null;
+    const sets = await this.#kernel.list('list', 'sets', 'table', 'inet', this.#table);
+    return sets === null ? null : [...counters, ...sets];
+  }
+
+  /** Whether the table is still there as it was made, by its mark, and looked at closely by the rules of its hooks. */
+  async intact(closely = true): Promise<boolean> {
     if (this.#installed === null) return true;
     const mark = configMark(this.#installed);
     // one at a time: nft 1.0.6 loses a chain when several are listed by one command
     if ((await this.#kernel.list('list', 'set', 'inet', this.#table, mark)) === null) return false;
-    for (const hook of ['nat_pre', 'forward']) {
-      const found = await this.#kernel.list('list', 'chain', 'inet', this.#table, hook);
+    for (const hook of closely ? ['nat_pre', 'forward'] : []) {
+      const found = await this.#kernel.list('-t', 'list', 'chain', 'inet', this.#table, hook);
       const rules = found?.filter(({ rule }) => rule !== undefined).length;
       if (rules !== this.#installed.objects.get(hook)?.rules?.length) return false;
     }
@@ -78,7 +86,7 @@ export class TableKeeper {
   /** Makes the table again after somebody took it away, with the counters and owners last seen. */
   async remake(): Promise<void> {
     if (this.#installed === null) return;
-    const found = await this.#kernel.list('list', 'table', 'inet', this.#table);
+    const found = await this.#read();
     const left = found === null ? new Map() : countersOf(found);
     const carried = left.size > 0 ? carriedFrom(left, timedElementsOf(found ?? [])) : this.#remembered();
     await this.#kernel.apply(fullText(this.#table, comment, this.#installed, carried));
@@ -101,7 +109,7 @@ export class TableKeeper {
   /** Counters as they stand; the last ones known while the table is away. */
   async counters(): Promise<ReadonlyMap<string, Count>> {
     if (this.#installed === null) return new Map();
-    const found = await this.#kernel.list('list', 'counters', 'table', 'inet', this.#table);
+    const found = await this.#kernel.list('-t', 'list', 'counters', 'table', 'inet', this.#table);
     if (found !== null) this.#counters = countersOf(found);
     return this.#counters;
   }
@@ -131,7 +139,7 @@ export class TableKeeper {
 
   /** Takes the table away, whoever made it; none is no error. */
   async remove(): Promise<boolean> {
-    const tables = (await this.#kernel.list('list', 'tables')) ?? [];
+    const tables = (await this.#kernel.list('-t', 'list', 'tables')) ?? [];
     const there = tables.some(({ table }) => table?.family === 'inet' && table.name === this.#table);
     if (there) await this.#kernel.apply(`add table inet ${this.#table}\ndelete table inet ${this.#table}\n`);
     this.#installed = null;

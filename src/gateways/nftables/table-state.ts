@@ -1,5 +1,5 @@
 // What our table holds in the kernel right now, read from nft's JSON.
-import type { Kernel, NftObject } from './command.ts';
+import type { NftObject } from './command.ts';
 import type { Carried } from './ruleset.ts';
 
 export interface Count {
@@ -70,9 +70,4 @@ export function carriedFrom(
     elements.set(map, [`${timed(`ipv${version}`, newest)} : ${newest.value}`]);
   }
   return { counters, elements };
-}
-
-/** All of the table; null when there is none. */
-export async function readTable(kernel: Kernel, table: string): Promise<readonly NftObject[] | null> {
-  return kernel.list('list', 'table', 'inet', table);
 }

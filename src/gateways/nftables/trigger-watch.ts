@@ -1,8 +1,10 @@
 // Reads once a second who holds what, and tells the difference. The kernel opens and closes by itself; this only looks,
 // and ends what conntrack would keep going.
 
+import { cidrMatcher } from '../../model/cidr.ts';
 import { SallyportError } from '../../model/errors.ts';
 import { formatPortRange } from '../../model/ports.ts';
+import type { TriggerTrial } from '../../model/reports.ts';
 import type { Opening, TriggerHistory } from '../../model/snapshot.ts';
 import type { ExternalSide } from './conntrack.ts';
 import type { FlowTable } from './flow-table.ts';
@@ -148,21 +150,26 @@ export class TriggerWatch {
     const had = before.holders.get(v);
     const has = seen.holders.get(v);
     const { name } = trigger;
-    if (had !== undefined && had.host !== has?.host) await this.#endFlows(trigger, had.host);
-    if (has !== undefined && had?.host !== has.host)
-      await this.#flows.rebindUdp(sidesOf(trigger, has.host, trigger.address));
-    if (had === undefined && has !== undefined)
-      this.#tell(name, has.host, 'opened', byHand ? 'by hand' : 'it called out');
-    else if (had !== undefined && has === undefined) {
-      const early = had.expiresAt - performance.now() > 2000;
-      this.#tell(name, had.host, 'closed', byHand ? 'by hand' : early ? 'taken away' : closedWhy(trigger));
-    } else if (had !== undefined && has !== undefined) {
-      if (had.host !== has.host)
-        this.#tell(name, has.host, 'taken_over', byHand ? 'by hand' : `it called out after ${had.host}`);
-      else if (has.expiresAt - had.expiresAt > 700 && performance.now() - seen.refreshedAt > refreshedEveryMs) {
+    if (had !== undefined && has?.host === had.host) {
+      if (has.expiresAt - had.expiresAt > 700 && performance.now() - seen.refreshedAt > refreshedEveryMs) {
         seen.refreshedAt = performance.now();
         this.#reports.refreshed(name, has.host);
       }
+      return;
+    }
+    // between two looks one host's time may run out and another's begin
+    const handed = had !== undefined && has !== undefined && (byHand || trigger.second === 'last');
+    if (had !== undefined && !handed) {
+      const early = had.expiresAt - performance.now() > 2000;
+      this.#tell(name, had.host, 'closed', byHand ? 'by hand' : early ? 'taken away' : closedWhy(trigger));
+    }
+    if (has !== undefined) {
+      const why = byHand ? 'by hand' : handed ? `it called out after ${had.host}` : 'it called out';
+      this.#tell(name, has.host, handed ? 'taken_over' : 'opened', why);
+    }
+    if (had !== undefined) await this.#endFlows(trigger, had.host);
+    if (has !== undefined) {
+      await this.#flows.rebindUdp(sidesOf(trigger, has.host, trigger.address));
     }
   }
 
@@ -220,6 +227,22 @@ export class TriggerWatch {
     await this.#keeper.edit(`${lines.join('\n')}\n`);
     this.#byHand.add(name);
     await this.look();
+  }
+
+  async trial(name: string, host: string): Promise<TriggerTrial> {
+    const trigger = this.#find(name);
+    const address = checkedAddress(host);
+    const v = familyOf(address) === 'ipv4' ? 4 : 6;
+    await this.look();
+    if (trigger.from.length > 0 && !cidrMatcher(trigger.from)(address)) {
+      return { would: 'refuse', why: `${address} is not in ${trigger.from.join(', ')}` };
+    }
+    const holder = this.#watched.get(name)?.holders.get(v)?.host;
+    if (holder === undefined) return { would: 'open', why: 'nobody holds it' };
+    if (holder === address) return { would: 'refresh', why: `${address} holds it already` };
+    return trigger.second === 'first'
+      ? { would: 'refuse', why: `${holder} holds it until it is idle` }
+      : { would: 'take_over', why: `the last caller has it, and ${holder} holds it now` };
   }
 
   async close(name: string): Promise<void> {

@@ -1,9 +1,12 @@
 import type { Forward, ForwardKind } from '../../model/config.ts';
 import { toFailure } from '../../model/errors.ts';
-import { shellSplit } from '../../present/words.ts';
+import { shellSplit } from '../../model/shell-words.ts';
+import { count } from '../../present/quantity.ts';
 import { emptyField, fieldOf } from '../text-field.ts';
 import { buildForward, startForm, suggestName, textsOf, toggleMore } from '../widgets/form/build.ts';
 import { completionsFor } from '../widgets/form/completions.ts';
+import type { FieldId } from '../widgets/form/fields.ts';
+import { allForwards, applyPreset } from '../widgets/form/preset.ts';
 import {
   currentField,
   type FormState,
@@ -16,13 +19,18 @@ import {
 import { type Core, topOverlay } from './core.ts';
 
 const previewDelayMs = 150;
+/** Fields that take one of a known few; what is begun there, tab finishes. */
+const tabCompletes: ReadonlySet<FieldId> = new Set(['host', 'session', 'preset', 'via', 'proto']);
 
 /** Defining and editing a forward. */
 export function formActions(core: Core) {
   let cancelPreview = () => {};
   let asked = '';
 
-  const put = (form: FormState) => {
+  const put = (given: FormState) => {
+    const before = topOverlay(core, 'form');
+    const changed = before !== null && textIn(before, 'preset') !== textIn(given, 'preset');
+    const form = changed ? applyPreset(given) : given;
     const taken = core.scene().views.map(({ name }) => name);
     const named = form.named ? form : { ...form, fields: { ...form.fields, name: fieldOf(suggestName(form, taken)) } };
     core.act({ do: 'update', overlay: { is: 'form', ...named } });
@@ -81,14 +89,16 @@ export function formActions(core: Core) {
     core.act({ do: 'update', overlay: { ...form, sent: true } });
     const call =
       form.editing === null
-        ? client.call('add', { forwards: [forward], up: true })
+        ? client.call('add', { forwards: [...allForwards(form, forward)], up: true })
         : client.call('edit', { name: form.editing.name, patch: patchOf(form.editing, forward) });
     call.then(
       () => {
         cancelPreview();
         core.act({ do: 'close' });
-        core.act({ do: 'cursor', view: 'overview', cursor: { id: forward.name, index: 0 } });
-        core.say(form.editing === null ? `${forward.name} is defined, starting` : `${forward.name} is changed`, 'good');
+        const [first = forward, ...others] = form.editing === null ? allForwards(form, forward) : [forward];
+        core.act({ do: 'cursor', view: 'overview', cursor: { id: first.name, index: 0 } });
+        const made = others.length === 0 ? `${first.name} is` : `${count(others.length + 1, 'forward')} are`;
+        core.say(`${made} ${form.editing === null ? 'defined, starting' : 'changed'}`, 'good');
       },
       (error: unknown) => {
         const { message, hint } = toFailure(error);
@@ -161,9 +171,11 @@ export function formActions(core: Core) {
       change((form) => {
         const taken = takePick(form);
         if (taken !== null) return moveInForm(taken, 1);
-        const [only, ...others] = completionsFor(core.scene(), form);
-        if (key === 'tab' && only !== undefined && others.length === 0 && textIn(form, currentField(form)) !== '')
-          return moveInForm(setField(form, currentField(form), only.text), 1);
+        const id = currentField(form);
+        const begun = textIn(form, id);
+        const offered = key === 'tab' && tabCompletes.has(id) && begun !== '' ? completionsFor(core.scene(), form) : [];
+        const [only, ...others] = offered.filter(({ text }) => text.startsWith(begun));
+        if (only !== undefined && others.length === 0) return moveInForm(setField(form, id, only.text), 1);
         return moveInForm(form, 1);
       });
     },

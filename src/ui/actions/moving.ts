@@ -3,6 +3,9 @@ import type { View } from '../state.ts';
 import { emptyField } from '../text-field.ts';
 import type { Core } from './core.ts';
 
+/** What the key of a panel makes while nothing at all is defined. */
+const firstKinds = { tunnels: 'local', mappings: 'mapping', triggers: 'trigger' } as const;
+
 export function movingActions(core: Core) {
   const cursorTo = (index: number) => {
     const { ids, ui } = core.scene();
@@ -14,9 +17,13 @@ export function movingActions(core: Core) {
     return groups.find((group) => rows[group].some(({ view }) => view.name === place?.id)) ?? null;
   };
   const panel = (group: Group) => {
-    const { rows, ids, counts } = core.scene();
+    const { rows, ids, counts, views } = core.scene();
     const first = rows[group][0];
     if (first === undefined) {
+      if (views.length === 0) {
+        core.perform({ do: 'form', kind: firstKinds[group] });
+        return;
+      }
       core.say(
         counts[group] > 0 ? `no ${groupTitles[group]} match the filter` : `no ${groupTitles[group]} yet: n makes one`,
         'busy',

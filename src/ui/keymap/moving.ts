@@ -62,7 +62,7 @@ export const moving: readonly Binding[] = [
     keys: ['1', '2', '3'],
     contexts: ['overview'],
     label: 'panel',
-    help: 'tunnels, NAT mappings, triggers',
+    help: 'to the tunnels, NAT mappings, triggers; with nothing defined yet, make the first',
     enabled: always,
     run: (a, key) => a.panel(groups[Number(key) - 1] ?? 'tunnels'),
   },

@@ -34,7 +34,7 @@ export function detailLines(scene: Scene, width: number, height: number): Line[]
   if (graph > 0) lines.push(...graphPanel(scene, view, width, graph));
   if (left >= 10) lines.push(...path);
   const rest = height - lines.length;
-  const eventsBelow = rest >= 22 && ui.section !== 'events' ? Math.min(10, Math.floor(rest / 3)) : 0;
+  const eventsBelow = rest >= 18 && ui.section !== 'events' ? Math.min(10, Math.floor(rest / 2.6)) : 0;
   lines.push(...sectionLines(scene, entry, width, rest - eventsBelow));
   if (eventsBelow > 0) lines.push(...eventList(scene, view, width, eventsBelow, { left: 'events' }));
   return lines;
@@ -52,11 +52,11 @@ function titleLine({ glyphs, now }: Scene, view: ForwardView, width: number): Li
     seg(`${since}${dot}session ${view.session}${view.note === '' ? '' : `${dot}${view.note}`}`, 'dim'),
   ];
   const right: Line = [
-    seg(`${glyphs.rx} ${formatRate(view.rxRate)}`, view.rxRate > 0 ? 'rx' : 'dim'),
+    seg(`  ${glyphs.rx} ${formatRate(view.rxRate)}`, view.rxRate > 0 ? 'rx' : 'dim'),
     seg('  '),
     seg(`${glyphs.tx} ${formatRate(view.txRate)} `, view.txRate > 0 ? 'tx' : 'dim'),
   ];
-  return spread(left, width >= 70 ? right : [], width);
+  return spread(left, width >= 70 ? right : [], width, glyphs.ellipsis);
 }
 
 /** What is wrong and what to do about it. */
@@ -135,7 +135,7 @@ function sectionLines(scene: Scene, entry: ForwardEntry, width: number, height: 
       const { error } = resources.get({ what: 'flows', forward: entry.config.name });
       return listLines({
         title: { ...title, right: `${rows.length} ${glyphs.dot} sort ${ui.flowSort}` },
-        columns: flowColumns(width, now, false),
+        columns: flowColumns(width, now, false, glyphs),
         rows,
         at: place?.index ?? -1,
         width,

@@ -3,7 +3,7 @@ import { auditColumns, sortAudit } from '../../present/audit.ts';
 import { eventColumns } from '../../present/events.ts';
 import { flowColumns } from '../../present/flows.ts';
 import { hostColumns, hostDetails, hostReason, hostRows, linkLook } from '../../present/hosts.ts';
-import { type Line, seg } from '../../present/line.ts';
+import { type Line, seg, wrapText } from '../../present/line.ts';
 import { deviceColumns, routerColumns, routerSummary } from '../../present/network.ts';
 import { panel } from '../../present/panel.ts';
 import { count } from '../../present/quantity.ts';
@@ -18,7 +18,7 @@ export function flowsLines(scene: Scene, width: number, height: number): Line[] 
   const { error } = scene.resources.get({ what: 'flows', forward: null });
   return listLines({
     title: { left: `flows ${scene.glyphs.dot} ${rows.length}`, right: `sort ${scene.ui.flowSort}`, focused: true },
-    columns: flowColumns(width, scene.now, true),
+    columns: flowColumns(width, scene.now, true, scene.glyphs),
     rows,
     at: scene.place?.index ?? -1,
     width,
@@ -84,7 +84,10 @@ export function auditLines(scene: Scene, width: number, height: number): Line[] 
   const rows = sortAudit(value ?? []);
   const found = rows.filter(({ finding }) => finding !== null).length;
   const selected = rows[scene.place?.index ?? -1];
-  const below = height >= 12 && selected?.finding ? 3 : 0;
+  const finding = selected?.finding
+    ? wrapText(`${selected.finding.message} (${selected.finding.code})`, width - 4)
+    : [];
+  const below = height >= 12 && finding.length > 0 ? finding.length + 2 : 0;
   const lines = listLines({
     title: {
       left: `audit ${scene.glyphs.dot} ${count(rows.length, 'open port')}`,
@@ -99,9 +102,9 @@ export function auditLines(scene: Scene, width: number, height: number): Line[] 
     glyphs: scene.glyphs,
     empty: error ?? (value === null ? 'looking' : 'no port is open'),
   });
-  if (below === 0 || !selected?.finding) return lines;
-  const text: Line = [seg(` ${selected.finding.code}  `, 'dim'), seg(selected.finding.message)];
-  return [...lines, ...panel({ left: `${selected.proto}/${selected.port}` }, [text], width, scene.glyphs)];
+  if (below === 0 || selected === undefined) return lines;
+  const text = finding.map((part): Line => [seg(` ${part}`)]);
+  return [...lines, ...panel({ left: `${selected.proto}/${selected.port}` }, text, width, scene.glyphs)];
 }
 
 export function networkLines(scene: Scene, width: number, height: number): Line[] {

@@ -19,8 +19,9 @@ export function overviewLines(scene: Scene, width: number, height: number): Line
   if (scene.picture === null) return waiting(scene, width, height);
   if (scene.views.length === 0) return greeting(scene, width, height);
   const compact = width < compactColumns;
-  const filled = groups.filter((group) => scene.counts[group] > 0);
-  const empty = compact || height < 18 ? [] : groups.filter((group) => scene.counts[group] === 0);
+  const withRows = groups.filter((group) => scene.rows[group].length > 0);
+  const filled = withRows.length > 0 ? withRows : groups.filter((group) => scene.counts[group] > 0).slice(0, 1);
+  const empty = compact || height < 18 ? [] : groups.filter((group) => !filled.includes(group));
   const wanted = filled.map((group) => Math.max(1, scene.rows[group].length));
   const cursor = groupUnderCursor(scene) ?? filled[0] ?? 'tunnels';
   const rowCount = wanted.reduce((sum, rows) => sum + rows, 0);
@@ -118,8 +119,9 @@ function groupPanel(scene: Scene, group: Group, width: number, height: number, c
   ];
 }
 
-function emptyLine({ glyphs }: Scene, group: Group, width: number): Line {
-  const text = ` ${groups.indexOf(group) + 1} ${groupTitles[group]} ${glyphs.dot} none `;
+function emptyLine({ glyphs, counts }: Scene, group: Group, width: number): Line {
+  const many = counts[group] > 0 ? `0 of ${counts[group]}` : 'none';
+  const text = ` ${groups.indexOf(group) + 1} ${groupTitles[group]} ${glyphs.dot} ${many} `;
   return [
     seg(` ${glyphs.box.across}`, 'frame'),
     seg(text, 'dim'),
@@ -159,9 +161,9 @@ function vertically(lines: readonly Line[], height: number): Line[] {
 }
 
 const openings: readonly { readonly key: string; readonly what: string; readonly example: string }[] = [
-  { key: 'n l', what: 'a tunnel', example: 'a port here leads behind an SSH host: ssh -L, -R, -D' },
-  { key: 'n m', what: 'a NAT mapping', example: 'a port of this gateway leads to a machine inside' },
-  { key: 'n t', what: 'a trigger', example: 'a call going out opens ports coming in' },
+  { key: '1', what: 'a tunnel', example: 'a port here leads to a place behind an SSH host' },
+  { key: '2', what: 'a NAT mapping', example: 'a port of this gateway leads to a machine inside' },
+  { key: '3', what: 'a trigger', example: 'a call going out opens ports coming in, for a while' },
   { key: 'D', what: 'the demo', example: 'see all of it at work in a throw-away home' },
 ];
 

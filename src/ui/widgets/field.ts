@@ -3,19 +3,27 @@ import type { TextField } from '../text-field.ts';
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
+export interface FieldLook {
+  readonly focused: boolean;
+  /** Shown while nothing is typed. */
+  readonly example?: string;
+  readonly hidden?: boolean;
+  readonly ellipsis?: string;
+}
+
 /** A field as typed, the cursor a cell of its own; long texts show the part around the cursor. */
 export function fieldLine(
   field: TextField,
   width: number,
-  { focused, example = '', hidden = false }: { focused: boolean; example?: string; hidden?: boolean },
+  { focused, example = '', hidden = false, ellipsis = '…' }: FieldLook,
 ): Line {
   const text = hidden ? '*'.repeat([...graphemes.segment(field.text)].length) : field.text;
   const at = hidden ? [...graphemes.segment(field.text.slice(0, field.at))].length : field.at;
   if (text === '') {
-    const hint = seg(cutText(example, width - 1), 'dim');
+    const hint = seg(cutText(example, width - 1, ellipsis), 'dim');
     return focused ? [{ ...seg(' ', 'input'), back: 'cursor' }, hint] : [seg(' '), hint];
   }
-  if (!focused) return [seg(cutText(text, width), 'plain')];
+  if (!focused) return [seg(cutText(text, width, ellipsis), 'plain')];
   let before = text.slice(0, at);
   const [under = ''] = [...graphemes.segment(text.slice(at))].map(({ segment }) => segment);
   let after = text.slice(at + under.length);

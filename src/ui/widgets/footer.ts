@@ -4,6 +4,9 @@ import { keyLabel } from '../keys.ts';
 import type { Scene } from '../scene.ts';
 import { fieldLine } from './field.ts';
 
+/** Dialogs that show their keys themselves. */
+const ownKeys: ReadonlySet<Scene['context']> = new Set(['confirm', 'choose', 'ask', 'form', 'prompt', 'hostkey']);
+
 /** The last line: what was just said, the filter being typed, or the keys that matter here. */
 export function footerLine(scene: Scene, width: number): Line {
   const { ui, glyphs, context } = scene;
@@ -14,11 +17,13 @@ export function footerLine(scene: Scene, width: number): Line {
       seg(' / ', 'key', true),
       ...fieldLine(ui.filter, Math.max(8, width - lineWidth(keys) - 6), {
         focused: true,
+        ellipsis: glyphs.ellipsis,
         example: width >= 70 ? 'words, state:failed, port:5432, !host:db' : 'words, port:80',
       }),
     ];
     return spread(left, keys, width);
   }
+  if (ownKeys.has(context)) return [];
   const filter: Line =
     context === 'overview' && ui.filter.text !== ''
       ? [seg(` / ${ui.filter.text} `, 'ask'), seg(glyphs.dot, 'frame')]

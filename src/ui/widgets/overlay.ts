@@ -26,7 +26,7 @@ export function overlayOn(scene: Scene, columns: number, rows: number): Placed |
     };
   };
   const { prompt, ui } = scene;
-  if (prompt !== null) return place(promptLines(scene, prompt, ui.prompt, wide(72)), wide(72));
+  if (prompt !== null) return place(promptLines(scene, prompt, ui.prompt, wide(72), body), wide(72));
   const overlay = ui.overlays.at(-1);
   switch (overlay?.is) {
     case undefined:

@@ -1,6 +1,7 @@
 import { isSshForward } from '../../../model/config.ts';
 import type { Scene } from '../../scene.ts';
 import type { FieldId } from './fields.ts';
+import { presetsFor } from './preset.ts';
 import { currentField, type FormState, textIn } from './state.ts';
 
 export interface Completion {
@@ -27,7 +28,7 @@ function devices({ resources }: Scene): Completion[] {
 
 const gateways: Readonly<Record<string, string>> = {
   relay: 'this program, no privileges needed',
-  nftables: 'this machine’s kernel',
+  nftables: "this machine's kernel",
   router: 'the router in front of this machine',
   remote: 'the SSH server that carried the call',
 };
@@ -42,6 +43,8 @@ function all(scene: Scene, form: FormState, id: FieldId): Completion[] {
         : of(scene.views.filter(({ kind }) => kind === form.kind).flatMap(({ target }) => target ?? []));
     case 'session':
       return of(Object.keys(scene.picture?.snapshot.sessions ?? {}));
+    case 'preset':
+      return presetsFor(form).map(({ name, title }) => ({ text: name, hint: title }));
     case 'proto':
       return of(['tcp', 'udp', 'both']);
     case 'via':

@@ -10,6 +10,7 @@ import { keyList } from '../footer.ts';
 import { buildForward } from './build.ts';
 import { completionsFor } from './completions.ts';
 import { formFields } from './fields.ts';
+import { allForwards } from './preset.ts';
 import type { FormState } from './state.ts';
 
 const labelWidth = 15;
@@ -45,7 +46,9 @@ export function formLines(scene: Scene, form: FormState, width: number, height: 
     ];
   });
   const current = form.order[form.at];
-  const complaint = current !== undefined && form.touched.includes(current) ? errors[current] : undefined;
+  const complaints = form.order.filter((id) => form.touched.includes(id) && errors[id] !== undefined);
+  const blamed = current !== undefined && complaints.includes(current) ? current : complaints[0];
+  const complaint = blamed === undefined ? undefined : `${texts[blamed]?.label ?? blamed}: ${errors[blamed]}`;
   const below: Line[] = [];
   const paragraph = (text: string, role: Parameters<typeof seg>[1], lead = '') => {
     for (const [i, line] of wrapText(text, inner - lead.length).entries())
@@ -72,6 +75,8 @@ export function formLines(scene: Scene, form: FormState, width: number, height: 
   if (forward !== null) {
     below.push([]);
     paragraph(explain(forward), 'plain');
+    const [, ...others] = allForwards(form, forward);
+    for (const other of others) paragraph(`and ${explain(other)}`, 'plain');
     const { preview } = form;
     if (preview?.refusal)
       paragraph(
@@ -80,7 +85,8 @@ export function formLines(scene: Scene, form: FormState, width: number, height: 
         `${glyphs.state('failed')} `,
       );
     for (const warning of preview?.warnings ?? []) paragraph(warning, 'busy', '! ');
-    for (const action of (preview?.actions ?? []).slice(0, 3)) paragraph(action, 'dim', `${glyphs.arrow} `);
+    const actions = preview?.refusal ? [] : (preview?.actions ?? []);
+    for (const action of actions.slice(0, 3)) paragraph(action, 'dim', `${glyphs.arrow} `);
   }
   const room = Math.max(3, height - 4);
   const fieldRoom = Math.max(2, Math.min(rows.length, room - Math.min(below.length, Math.ceil(room / 2))));

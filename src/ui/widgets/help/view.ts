@@ -1,5 +1,5 @@
 import { filterColumns } from '../../../present/filter.ts';
-import { cutText, fitText, type Line, seg } from '../../../present/line.ts';
+import { cutText, fitText, type Line, seg, wrapText } from '../../../present/line.ts';
 import { panel } from '../../../present/panel.ts';
 import { stateLooks } from '../../../present/states.ts';
 import { bindingsIn } from '../../keymap/keymap.ts';
@@ -13,13 +13,13 @@ export function helpLines(scene: Scene, width: number, height: number, scroll: n
   const keys = bindingsIn(ui.view.is);
   const labels = keys.map(({ keys: names }) => names.map((name) => keyLabel(name, glyphs.ascii)).join(' '));
   const keyWidth = Math.min(14, Math.max(...labels.map((label) => label.length)));
-  const lines: Line[] = keys.map((binding, i) => {
+  const lines: Line[] = keys.flatMap((binding, i): Line[] => {
     const able = binding.enabled(scene);
-    const head = fitText(labels[i] ?? '', keyWidth + 2);
-    const room = inner - keyWidth - 2;
-    return able === true
-      ? [seg(head, 'key', true), seg(cutText(binding.help, room, glyphs.ellipsis))]
-      : [seg(head, 'dim'), seg(cutText(`${binding.help} (${able})`, room, glyphs.ellipsis), 'dim')];
+    const text = able === true ? binding.help : `${binding.help} (${able})`;
+    return wrapText(text, inner - keyWidth - 2).map((part, row) => [
+      seg(fitText(row === 0 ? (labels[i] ?? '') : '', keyWidth + 2), able === true ? 'key' : 'dim', able === true),
+      seg(part, able === true ? 'plain' : 'dim'),
+    ]);
   });
   const more: Line[] = [];
   if (ui.view.is === 'overview' || ui.view.is === 'detail') {

@@ -19,6 +19,7 @@ export function paletteLines(scene: Scene, state: PaletteState, width: number, h
       ],
       [seg(` ${entry.disabled ?? entry.hint} `, entry.disabled === null ? 'dim' : 'busy')],
       width - 2,
+      glyphs.ellipsis,
     );
     return from + i === state.at ? onBack(line, 'select') : line;
   });
@@ -26,7 +27,11 @@ export function paletteLines(scene: Scene, state: PaletteState, width: number, h
   while (rows.length < room) rows.push([]);
   const field: Line = [
     seg(' : ', 'key', true),
-    ...fieldLine(state.field, width - 8, { focused: true, example: 'an action or a forward' }),
+    ...fieldLine(state.field, width - 8, {
+      ellipsis: glyphs.ellipsis,
+      focused: true,
+      example: 'an action or a forward',
+    }),
   ];
   return panel({ left: 'command', right: `${found.length} found`, focused: true }, [field, [], ...rows], width, glyphs);
 }

@@ -7,8 +7,16 @@ import { fieldLine } from '../field.ts';
 import { keyList } from '../footer.ts';
 import { type PromptState, startPrompt } from './state.ts';
 
+const compare = "compare it with what the host's owner says";
+
 /** A question of the engine, what is typed hidden where it must be. */
-export function promptLines(scene: Scene, prompt: Prompt, typed: PromptState | null, width: number): Line[] {
+export function promptLines(
+  scene: Scene,
+  prompt: Prompt,
+  typed: PromptState | null,
+  width: number,
+  height: number,
+): Line[] {
   const { glyphs, picture } = scene;
   const state = typed?.id === prompt.id ? typed : startPrompt(prompt);
   const inner = width - 4;
@@ -21,11 +29,12 @@ export function promptLines(scene: Scene, prompt: Prompt, typed: PromptState | n
     lines.push([seg('key    ', 'dim'), seg(prompt.keyType ?? '')]);
     for (const [i, text] of wrapText(prompt.fingerprint ?? '', inner - 7).entries())
       lines.push([seg(i === 0 ? 'sha256 ' : '       ', 'dim'), seg(text.replace(/^SHA256:/, ''), 'accent')]);
-    lines.push([], [seg('compare it with what the host’s owner says', 'dim')]);
+    lines.push([], [seg(compare, 'dim')]);
     lines.push([
       seg('trust it? ', 'plain'),
       ...fieldLine(state.fields[0] ?? emptyField, inner - 10, {
         focused: true,
+        ellipsis: glyphs.ellipsis,
         example: 'yes, no, or the fingerprint',
       }),
     ]);
@@ -42,10 +51,13 @@ export function promptLines(scene: Scene, prompt: Prompt, typed: PromptState | n
     lines.push([], [seg(state.sent ? 'sent' : kept, 'dim')]);
   }
   lines.push([], keyList(scene, inner));
+  // Too low a screen: what is no fact and no field goes.
+  const tight = lines.length + 2 > height;
+  const shown = tight ? lines.filter((line) => line.length > 0 && line[0]?.text !== compare) : lines;
   const waiting = (picture?.snapshot.prompts.length ?? 1) - 1;
   return panel(
     { left: `needs you ${glyphs.dot} ${prompt.host}`, right: waiting > 0 ? `${waiting} more` : '', focused: true },
-    lines.map((line) => [seg(' '), ...line]),
+    shown.map((line) => [seg(' '), ...line]),
     width,
     glyphs,
   );
