@@ -54,11 +54,15 @@ export function reasonOf(view: ForwardView, now: Date): string {
   const parts: string[] = [];
   if (view.nextTry !== null) parts.push(`retry in ${formatSpan(Date.parse(view.nextTry) - now.getTime())}`);
   if (view.error !== null) parts.push(view.error.message);
-  const open = view.opened.map(
-    ({ proto, ports, host, expiresAt }) =>
-      `${proto} ${ports} open for ${host}, ${formatSpan(Date.parse(expiresAt) - now.getTime())} left`,
-  );
-  return [parts.join(': '), ...open].filter((part) => part !== '').join('; ');
+  return [parts.join(': '), triggerWords(view, now)].filter((part) => part !== '').join('; ');
+}
+
+/** `armed`, or for whom a trigger is open and how long; empty for what is no trigger, or is not up. */
+function triggerWords({ kind, state, opened }: ForwardView, now: Date): string {
+  if (kind !== 'trigger') return '';
+  const ends = new Map(opened.map(({ host, expiresAt }) => [host, Date.parse(expiresAt)]));
+  if (ends.size === 0) return state === 'up' ? 'armed' : '';
+  return [...ends].map(([host, end]) => `open for ${host}, ${formatSpan(end - now.getTime())} left`).join('; ');
 }
 
 /** One line for a forward: glyph, name, word, listener. */

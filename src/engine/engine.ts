@@ -23,7 +23,7 @@ import { createEventLog, type EventLog } from './events.ts';
 import { createExpiry } from './expiry.ts';
 import type { Logger } from './log.ts';
 import { createMappings, type Mappings } from './mappings.ts';
-import { Meter, type Totals } from './meter.ts';
+import { type KeptTotals, Meter } from './meter.ts';
 import { createPool, type Pool } from './pool.ts';
 import { createPublisher, type Publisher } from './publisher.ts';
 import { createRuns, type RunRequest, type Runs } from './runs.ts';
@@ -37,7 +37,7 @@ export interface EngineOptions {
   readonly file: ConfigFile;
   readonly log: Logger;
   readonly workerFile: string;
-  readonly kept: Readonly<Record<string, Totals>>;
+  readonly kept: Readonly<Record<string, KeptTotals>>;
   readonly plan: (forward: SshForward, noCommonAlgorithm: boolean) => Promise<LinkSpec[]>;
   /** Address of the router to ask; null for the gateway of the default route. */
   readonly routerAddress: string | null;
@@ -187,18 +187,20 @@ export function createEngine(options: EngineOptions): Engine {
     const level = item.what === 'refused' ? 'warn' : 'info';
     note(level, name, `trigger_${item.what}`, `${item.what.replace('_', ' ')} for ${item.host}: ${item.why}`);
   };
+  const onRefreshed = (name: string, host: string): void =>
+    note('debug', name, 'trigger_refreshed', `kept open by ${host}`);
   const nftables = createNftablesGateway({
     instance: createHash('sha256').update(home.dir).digest('hex').slice(0, 12),
     reports,
     triggerReports: {
       state: (name, opened) => dispatch({ type: 'opened', name, opened }),
       event: onSeen,
-      refreshed: (name, host) => note('debug', name, 'trigger_refreshed', `kept open by ${host}`),
+      refreshed: onRefreshed,
     },
   });
   const leaseFile = path.join(home.stateDir, 'leases.json');
   const router = createRouterGateway({ stateFile: leaseFile, reports, gateway: options.routerAddress });
-  const mappings = createMappings({ gateways: { nftables, router }, runs, meter, onStatus });
+  const mappings = createMappings({ gateways: { nftables, router }, runs, meter, onStatus, note });
   const triggers = createTriggers({
     runs,
     meter,
@@ -208,14 +210,15 @@ export function createEngine(options: EngineOptions): Engine {
     setKernelTriggers: mappings.setKernelTriggers,
     openKernel: (name, host, forMs) => nftables.openTrigger(name, host, forMs),
     closeKernel: (name) => nftables.closeTrigger(name),
+    lookAtKernel: () => nftables.lookAtTriggers(),
     linkDest: (id) => {
-      const link = state.links[id];
-      return link === undefined ? null : { dest: link.spec.dest, status: link.status };
+      return state.links[id]?.spec.dest ?? null;
     },
     opened: (name) => state.forwards[name]?.opened ?? [],
     onStatus,
     onOpened: (name, opened) => dispatch({ type: 'opened', name, opened }),
     onSeen,
+    onRefreshed,
   });
 
   /** What runs on behalf of a forward that somebody else performs: a trigger's ways, a router mapping's relay. */
@@ -303,6 +306,7 @@ export function createEngine(options: EngineOptions): Engine {
         const request = runs.requested(name);
         if (request !== null) runs.start(request);
       }
+      mappings.restart(names);
     },
     start() {
       const config = desired.config();

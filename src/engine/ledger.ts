@@ -4,14 +4,14 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import * as z from 'zod';
 import type { DayTotal } from '../model/reports.ts';
-import type { Totals } from './meter.ts';
+import type { KeptTotals } from './meter.ts';
 
 /** Days that are kept. */
 const keptDays = 90;
 
 const count = z.object({ rx: z.number(), tx: z.number(), flowsTotal: z.number(), refused: z.number() });
 const schema = z.object({
-  totals: z.record(z.string(), count),
+  totals: z.record(z.string(), count.extend({ outside: count.optional() })),
   /** By day as YYYY-MM-DD, local time; by forward; received and sent. */
   days: z.record(z.string(), z.record(z.string(), z.tuple([z.number(), z.number()]))),
 });
@@ -25,16 +25,17 @@ export function openLedger(file: string, today: () => string) {
 
   return {
     /** Totals as of the last entry, for a meter to go on from. */
-    totals: (): Readonly<Record<string, Totals>> => book.totals,
+    totals: (): Readonly<Record<string, KeptTotals>> => book.totals,
 
     /** Enters what has moved since the last entry, and writes it down if anything has. */
-    enter(totals: Readonly<Record<string, Totals>>): void {
+    enter(totals: Readonly<Record<string, KeptTotals>>): void {
       const text = JSON.stringify(totals);
       if (text === written) return;
       const day = today();
       const entries = book.days[day] ?? {};
-      for (const [name, { rx, tx }] of Object.entries(totals)) {
-        const before = book.totals[name] ?? { rx: 0, tx: 0 };
+      for (const [name, now] of Object.entries(totals)) {
+        const { rx, tx } = bytes(now);
+        const before = bytes(book.totals[name]);
         // A forward that was removed and made again under its name counts from zero.
         const moved: [number, number] = rx < before.rx || tx < before.tx ? [rx, tx] : [rx - before.rx, tx - before.tx];
         if (moved[0] === 0 && moved[1] === 0) continue;
@@ -63,6 +64,11 @@ export function openLedger(file: string, today: () => string) {
           ];
         }),
   };
+}
+
+/** What went through the engine and through a gateway, together. */
+function bytes(kept: KeptTotals | undefined): { rx: number; tx: number } {
+  return { rx: (kept?.rx ?? 0) + (kept?.outside?.rx ?? 0), tx: (kept?.tx ?? 0) + (kept?.outside?.tx ?? 0) };
 }
 
 /** An empty book where there is none or it is damaged: it is worth less than a start. */

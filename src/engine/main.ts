@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs';
 import type net from 'node:net';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type SallyportError, toFailure } from '../model/errors.ts';
 import { findHome } from '../model/home.ts';
 import { planLinks } from '../ssh/plan.ts';
@@ -22,6 +23,7 @@ import { type Handlers, serve } from './server.ts';
 import { claimSocket } from './socket.ts';
 
 const totalsEveryMs = 10_000;
+const kernelWaitMs = 3000;
 
 async function main(): Promise<void> {
   // Whatever is made from here on, sockets and files, is the user's alone.
@@ -108,13 +110,17 @@ async function main(): Promise<void> {
     ...triggerHandlers(engine),
     ...importHandlers(engine),
   };
-  accept = (socket) => {
-    sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
-    serve(socket, engine, handlers);
-  };
   log.info({ home: home.dir, socket: home.socket }, 'started');
   engine.start();
+  // The first to ask is told what the kernel has open already.
+  await Promise.race([engine.mappings.settled('nftables'), delay(kernelWaitMs, undefined, { ref: false })]);
+  if (!stopping) {
+    accept = (socket) => {
+      sockets.add(socket);
+      socket.on('close', () => sockets.delete(socket));
+      serve(socket, engine, handlers);
+    };
+  }
   for (const socket of early) accept(socket);
 }
 

@@ -67,6 +67,13 @@ function refuseMisplaced({ via, proxyProtocol, masquerade, helper }: Extract<For
 
 function checkTrigger(forward: Extract<Forward, { kind: 'trigger' }>): void {
   for (const { ports } of [...triggerSets(forward.on), ...forward.open]) parsePortList(ports).map(formatPortRange);
+  if (forward.via === 'remote' && forward.open.some(({ proto }) => proto !== 'tcp')) {
+    throw new SallyportError(
+      'unsupported',
+      'SSH forwards TCP alone: udp cannot open via remote',
+      'open tcp ports only, or use --via relay, nftables or router',
+    );
+  }
   if (forward.source === 'kernel' && forward.via !== 'nftables') {
     throw new SallyportError(
       'unsupported',

@@ -31,6 +31,7 @@ export class Plane {
       linkFactories: options.over === undefined ? { ssh2: () => this.link, openssh: () => this.link } : linkFactories,
       descriptors: new Descriptors(options.descriptors ?? 10_000),
       holder: options.holder ?? (async () => null),
+      device: async (host) => host,
       send: (event) => this.events.push(event),
     });
     this.plane.handle({

@@ -131,6 +131,15 @@ test('an engine that dies is named, waited for and found again', async () => {
   await terminal.lose('engine gone');
 });
 
+test('a crash leaves the terminal as found, and says what broke', async () => {
+  const terminal = start({ env: { CRASH: '1' } });
+  await terminal.see('minecraft');
+  terminal.signal('SIGUSR2');
+  expect((await terminal.exit()).exitCode).toBe(1);
+  await expectRestored(terminal);
+  await terminal.see('as if something were broken');
+});
+
 test('pasted text is text, and an ssh line fills the form', async () => {
   const terminal = start();
   await terminal.see('minecraft');

@@ -11,7 +11,7 @@ import { readForward } from '../desired.ts';
 import type { Engine } from '../engine.ts';
 import { kernelRules } from '../mappings.ts';
 import type { Handlers } from '../server.ts';
-import { openRanges } from '../triggers.ts';
+import { openRanges } from '../triggers/rules.ts';
 
 /** States a forward stays in until something happens to it. */
 const settled = new Set(['up', 'off', 'failed', 'waiting', 'degraded']);
@@ -119,8 +119,16 @@ export function forwardHandlers(engine: Engine): Pick<Handlers, Mine> {
       const next = desired.patched(name, patch);
       if (JSON.stringify(kernelPorts(next)) !== JSON.stringify(kernelPorts(desired.get(name))))
         await refuseShadows([next]);
-      const forward = desired.edit(name, patch);
-      if (forward.name !== name) engine.meter.rename(name, forward.name);
+      const free = !desired.config().forwards.some((forward) => forward.name === next.name);
+      // Before the change, which forgets what no forward has the name of.
+      if (free) engine.meter.rename(name, next.name);
+      let forward: Forward;
+      try {
+        forward = desired.edit(name, patch);
+      } catch (error) {
+        if (free) engine.meter.rename(next.name, name);
+        throw error;
+      }
       return viewNamed(engine, forward.name);
     },
     up: (selection) => {
