@@ -48,7 +48,7 @@ async function main(): Promise<void> {
     workerFile: path.join(path.dirname(process.argv[1] ?? '.'), 'worker.js'),
     kept: readTotals(totalsFile),
     routerAddress: process.env.SALLYPORT_ROUTER || null,
-    plan: ({ host, ssh }, noCommonAlgorithm) => plan({ dest: host, overrides: ssh ?? {} }, { noCommonAlgorithm }),
+    plan: ({ host, ssh }, mismatched) => plan({ dest: host, overrides: ssh ?? {} }, { mismatched }),
   });
 
   const sockets = new Set<net.Socket>();
