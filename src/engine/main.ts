@@ -2,9 +2,11 @@
 import { rmSync } from 'node:fs';
 import type net from 'node:net';
 import path from 'node:path';
+import { sweepRuntimeDirs } from '../dataplane/carriers/openssh/runtime-dir.ts';
 import { type SallyportError, toFailure } from '../model/errors.ts';
 import { findHome } from '../model/home.ts';
 import { planLinks } from '../ssh/plan.ts';
+import { sshEnvironment } from '../ssh/resolve.ts';
 import { openConfigFile } from '../store/config-file.ts';
 import { createEngine } from './engine.ts';
 import { forwardHandlers } from './handlers/forwards.ts';
@@ -97,6 +99,9 @@ async function main(): Promise<void> {
     serve(socket, engine, handlers);
   };
   log.info({ home: home.dir, socket: home.socket }, 'started');
+  // Masters of an engine that was killed may hold ports at the far end that are wanted now.
+  const { ssh } = sshEnvironment();
+  if (ssh !== null) await sweepRuntimeDirs(ssh);
   engine.start();
   for (const socket of early) accept(socket);
 }
