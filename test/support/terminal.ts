@@ -133,15 +133,24 @@ export function openTerminal(
     see: (what, timeoutMs = 10_000) => wait(String(what), (shown) => has(shown, what), timeoutMs),
     lose: (what, timeoutMs = 10_000) => wait(`no ${what}`, (shown) => !has(shown, what), timeoutMs),
     async select(row) {
+      const cursor = async () => (await lines()).find((line) => line.includes('▌'));
+      /** Where the cursor is once the keys that were pressed have all had their effect. */
+      const settled = async () => {
+        for (let last = await cursor(); ; ) {
+          await new Promise((resolve) => setTimeout(resolve, 80));
+          const now = await cursor();
+          if (now === last) return now;
+          last = now;
+        }
+      };
       child.write('g');
+      let before = await settled();
       for (let i = 0; i < 400; i++) {
-        const current = (await lines()).find((line) => line.includes('▌'));
-        if (current?.includes(row)) return;
+        if (before?.includes(row)) return;
         child.write('j');
-        await until('the cursor to move', async () => (await lines()).find((line) => line.includes('▌')) !== current, {
-          timeoutMs: 3000,
-          everyMs: 10,
-        });
+        const passed = before;
+        await until('the cursor to move', async () => (await cursor()) !== passed, { timeoutMs: 10_000, everyMs: 10 });
+        before = await settled();
       }
       throw new Error(`no row with ${row}`);
     },
