@@ -5,6 +5,8 @@ import { failureCodes } from '../src/model/errors.ts';
 import { findings } from '../src/model/findings.ts';
 import { type Preset, presetCategories, presets } from '../src/model/presets.ts';
 import { triggerPresets } from '../src/model/trigger-presets.ts';
+import { filterColumns } from '../src/present/filter.ts';
+import { views } from '../src/ui/keymap/binding.ts';
 import { keymap } from '../src/ui/keymap/keymap.ts';
 import { keyLabel } from '../src/ui/keys.ts';
 import { commandHelp } from './command-help.ts';
@@ -15,15 +17,21 @@ const root = path.join(import.meta.dirname, '..');
 
 const portText = (sets: Preset['ports']) => sets.map(({ proto, ports }) => code(`${proto}/${ports}`)).join(' ');
 
-/** One table for each set of screens that share their keys. */
-function keyTables(): string {
-  const groups = Map.groupBy(keymap, ({ contexts }) => contexts.join(', '));
-  return [...groups]
-    .map(([contexts, bindings]) => {
-      const rows = bindings.map(({ keys, help }) => [keys.map((key) => code(keyLabel(key, false))).join(' '), help]);
-      return `**${contexts}**\n\n${table(['keys', 'what they do'], rows)}`;
-    })
-    .join('\n\n');
+/** The bindings of the views, or of what opens over them. */
+function keys(inViews: boolean): string {
+  const rows = keymap.filter(({ contexts }) => contexts.some((context) => views.includes(context)) === inViews);
+  const where = (contexts: readonly string[]) =>
+    views.every((view) => contexts.includes(view))
+      ? 'everywhere'
+      : contexts.map((context) => (context === 'hostkey' ? 'host key' : context)).join(', ');
+  return table(
+    ['key', 'where', 'what it does'],
+    rows.map(({ keys: names, contexts, help }) => [
+      names.map((name) => code(keyLabel(name))).join(' '),
+      where(contexts),
+      help,
+    ]),
+  );
 }
 
 function presetTables(): string {
@@ -51,7 +59,9 @@ const sections: Readonly<Record<string, () => string>> = {
       ['code', 'level', 'finding', 'what to do'],
       Object.entries(findings).map(([name, { level, message, advice }]) => [code(name), level, message, advice]),
     ),
-  keys: keyTables,
+  'keys-views': () => keys(true),
+  'keys-dialogs': () => keys(false),
+  'filter-columns': () => filterColumns.map((name) => code(`${name}:`)).join(', '),
   presets: presetTables,
   'trigger-presets': () =>
     table(
@@ -81,7 +91,11 @@ for (const file of ['README.md', ...pages.sort().map((name) => `docs/${name}`)])
       const section = sections[name];
       unused.delete(name);
       if (section === undefined) complaints.push(`${file}: there is no section ${name}`);
-      return section === undefined ? marked : `<!-- generated: ${name} -->\n\n${section()}\n\n<!-- end: ${name} -->`;
+      if (section === undefined) return marked;
+      const text = section();
+      // One line may stand in the middle of a sentence.
+      const body = text.includes('\n') ? `\n\n${text}\n\n` : text;
+      return `<!-- generated: ${name} -->${body}<!-- end: ${name} -->`;
     },
   );
   if (after === before) continue;

@@ -1,51 +1,69 @@
 import { performance } from 'node:perf_hooks';
 import { SallyportError } from '../model/errors.ts';
 import type { ProbeStatus } from '../model/state.ts';
+import type { Link } from './carriers/carrier.ts';
 import type { RunningForward } from './forwards/context.ts';
 
+/** A way that is new is tried soon, so that a dead target is seen early. */
+const firstMs = 2000;
 /** A way that failed is tried again sooner, so that its recovery is seen soon. */
 const afterFailureMs = 10_000;
 const timeoutMs = 10_000;
 
-/** Tries a way through every so often, and tells when the outcome changes. */
+/** Tries a way through soon after it is there and every so often from then on, and tells when the outcome changes. */
 export class Prober {
   private readonly forward: RunningForward;
   private readonly everyMs: number;
-  private readonly usable: () => Promise<boolean>;
+  private readonly link: Link | null;
   private readonly report: (status: ProbeStatus) => void;
   private readonly stopping = new AbortController();
   private timer: NodeJS.Timeout | null = null;
+  private unwatch: () => void = () => {};
   private last: boolean | null = null;
 
-  /** @param usable whether there is anything to try: false while the link is away */
-  constructor(
-    forward: RunningForward,
-    everyMs: number,
-    usable: () => Promise<boolean>,
-    report: (status: ProbeStatus) => void,
-  ) {
+  /** @param link what the forward runs over: while it is away there is nothing to try */
+  constructor(forward: RunningForward, everyMs: number, link: Link | null, report: (status: ProbeStatus) => void) {
     this.forward = forward;
     this.everyMs = everyMs;
-    this.usable = usable;
+    this.link = link;
     this.report = report;
   }
 
   start(): void {
     if (this.stopping.signal.aborted) return;
-    const waitMs = this.last === false ? Math.min(this.everyMs, afterFailureMs) : this.everyMs;
-    this.timer = setTimeout(() => {
-      void this.tryOnce().then(() => this.start());
-    }, waitMs).unref();
+    this.unwatch =
+      this.link?.onUp(() => {
+        // What was found out is not sure to hold for the next connection.
+        this.last = null;
+        this.schedule(firstMs);
+      }) ?? this.unwatch;
+    this.schedule(firstMs);
   }
 
   /** Can be called twice. */
   stop(): void {
     this.stopping.abort();
+    this.unwatch();
     if (this.timer !== null) clearTimeout(this.timer);
   }
 
+  private schedule(waitMs: number): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    if (this.stopping.signal.aborted) return;
+    const timer = setTimeout(
+      () => {
+        void this.tryOnce().then(() => {
+          // Unless the link has come back meanwhile, which made another plan.
+          if (this.timer === timer) this.schedule(this.last === true ? this.everyMs : afterFailureMs);
+        });
+      },
+      Math.min(waitMs, this.everyMs),
+    ).unref();
+    this.timer = timer;
+  }
+
   private async tryOnce(): Promise<void> {
-    if (!(await this.usable()) || this.stopping.signal.aborted) return;
+    if (!(await isUp(this.link)) || this.stopping.signal.aborted) return;
     const limit = new AbortController();
     const timer = setTimeout(() => {
       limit.abort(new SallyportError('target_timeout', `no answer within ${timeoutMs / 1000} s`));
@@ -78,4 +96,17 @@ export class Prober {
       ok ? { ok, at, ms } : { ok, at, error: { code: 'probe_failed', message: (error as Error).message, hint } },
     );
   }
+}
+
+/** Whether the link is up at this moment. */
+async function isUp(link: Link | null): Promise<boolean> {
+  if (link === null) return true;
+  const now = new AbortController();
+  const up = link.ready(now.signal).then(
+    () => true,
+    () => false,
+  );
+  // A link that is up resolves at once; for any other there is no waiting.
+  setImmediate(() => now.abort(new SallyportError('host_lost', 'not up')));
+  return up;
 }

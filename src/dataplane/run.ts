@@ -58,12 +58,7 @@ export class Run {
     this.prober =
       probeMs === null
         ? null
-        : new Prober(
-            this.forward,
-            probeMs,
-            () => isUp(link),
-            (word) => parts.send({ on: 'probe', id, status: word }),
-          );
+        : new Prober(this.forward, probeMs, link, (word) => parts.send({ on: 'probe', id, status: word }));
   }
 
   async start(): Promise<void> {
@@ -107,17 +102,4 @@ function build({ forward }: Runnable, link: Link | null, context: ForwardContext
     case 'dynamic':
       return new DynamicForward(forward, link, context);
   }
-}
-
-/** Whether the link is up at this moment. */
-async function isUp(link: Link | null): Promise<boolean> {
-  if (link === null) return true;
-  const now = new AbortController();
-  const up = link.ready(now.signal).then(
-    () => true,
-    () => false,
-  );
-  // A link that is up resolves at once; for any other there is no waiting.
-  setImmediate(() => now.abort(new SallyportError('host_lost', 'not up')));
-  return up;
 }

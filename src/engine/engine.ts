@@ -38,7 +38,7 @@ export interface EngineOptions {
   readonly log: Logger;
   readonly workerFile: string;
   readonly kept: Readonly<Record<string, KeptTotals>>;
-  readonly plan: (forward: SshForward, noCommonAlgorithm: boolean) => Promise<LinkSpec[]>;
+  readonly plan: (forward: SshForward, mismatched: readonly string[]) => Promise<LinkSpec[]>;
   /** Address of the router to ask; null for the gateway of the default route. */
   readonly routerAddress: string | null;
 }
@@ -64,6 +64,8 @@ export interface Engine {
   note(level: EventLevel, forward: string | null, code: string, message: string): void;
   /** Starts again what runs under these names. */
   restart(names: readonly string[]): void;
+  /** The links of these forwards, jump hosts' first, that gave up or wait for their next try are tried at once. */
+  retryLinks(names: readonly string[]): void;
   start(): void;
   /** @param handover whether a successor takes over, so that kernel rules and leases stay */
   stop(handover: boolean): Promise<void>;
@@ -171,7 +173,6 @@ export function createEngine(options: EngineOptions): Engine {
     meter,
     settings: () => state.settings,
     plan: options.plan,
-    linkStatus: (id) => state.links[id]?.status ?? null,
     onListener: (id, status) => {
       if (id.includes('/')) onExtraRun(id, status);
       else dispatch({ type: 'listener', at: timestamp(), name: id, status });
@@ -268,6 +269,26 @@ export function createEngine(options: EngineOptions): Engine {
     for (const name of names) note('info', name, 'expired', 'its time is over, it is down');
   });
 
+  /** The links these forwards run over, jump hosts' before those behind them. */
+  const linksOf = (names: readonly string[]): string[] => {
+    const links = new Set<string>();
+    for (const name of names) {
+      const chain: string[] = [];
+      for (let id = state.forwards[name]?.link ?? null; id !== null && !chain.includes(id); )
+        [id] = [state.links[id]?.spec.via ?? null, chain.unshift(id)];
+      for (const id of chain) links.add(id);
+    }
+    return [...links];
+  };
+
+  /** Says so at once, or whoever waits for the outcome would take the old one for it. */
+  const tryingAnew = (link: string): boolean => {
+    const status = state.links[link]?.status;
+    if (status?.is !== 'failed' && status?.is !== 'retrying') return false;
+    dispatch({ type: 'link', at: timestamp(), id: link, status: { is: 'connecting' } });
+    return true;
+  };
+
   let sampler: NodeJS.Timeout | null = null;
 
   return {
@@ -306,6 +327,12 @@ export function createEngine(options: EngineOptions): Engine {
         if (request !== null) runs.start(request);
       }
       mappings.restart(names);
+      for (const link of linksOf(names)) tryingAnew(link);
+    },
+    retryLinks(names) {
+      for (const link of linksOf(names)) {
+        if (tryingAnew(link)) pool.send(runs.workerOf(link), { do: 'retry', link });
+      }
     },
     start() {
       const config = desired.config();

@@ -3,9 +3,11 @@ import { rmSync } from 'node:fs';
 import type net from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { sweepRuntimeDirs } from '../dataplane/carriers/openssh/runtime-dir.ts';
 import { type SallyportError, toFailure } from '../model/errors.ts';
 import { findHome } from '../model/home.ts';
 import { planLinks } from '../ssh/plan.ts';
+import { sshEnvironment } from '../ssh/resolve.ts';
 import { openConfigFile } from '../store/config-file.ts';
 import { createEngine } from './engine.ts';
 import { forwardHandlers, viewNamed } from './handlers/forwards.ts';
@@ -58,7 +60,7 @@ async function main(): Promise<void> {
     workerFile: path.join(path.dirname(process.argv[1] ?? '.'), 'worker.js'),
     kept: ledger.totals(),
     routerAddress,
-    plan: ({ host, ssh }, noCommonAlgorithm) => plan({ dest: host, overrides: ssh ?? {} }, { noCommonAlgorithm }),
+    plan: ({ host, ssh }, mismatched) => plan({ dest: host, overrides: ssh ?? {} }, { mismatched }),
   });
 
   const sockets = new Set<net.Socket>();
@@ -118,6 +120,9 @@ async function main(): Promise<void> {
     ...importHandlers(engine),
   };
   log.info({ home: home.dir, socket: home.socket }, 'started');
+  // Masters of an engine that was killed may hold ports at the far end that are wanted now.
+  const { ssh } = sshEnvironment();
+  if (ssh !== null) await sweepRuntimeDirs(ssh);
   engine.start();
   // The first to ask is told what the kernel has open already.
   await Promise.race([engine.mappings.settled('nftables'), delay(kernelWaitMs, undefined, { ref: false })]);

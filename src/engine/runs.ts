@@ -4,7 +4,8 @@ import { isSshForward, type Settings, type SshForward } from '../model/config.ts
 import { parseDuration } from '../model/duration.ts';
 import { type Failure, toFailure } from '../model/errors.ts';
 import type { LinkSpec } from '../model/host.ts';
-import type { LinkStatus, ListenerStatus } from '../model/state.ts';
+import type { ListenerStatus } from '../model/state.ts';
+import { wantedCarrier } from '../ssh/request.ts';
 import type { Meter } from './meter.ts';
 import type { Pool } from './pool.ts';
 
@@ -23,8 +24,7 @@ export interface RunsOptions {
   readonly pool: Pool;
   readonly meter: Meter;
   readonly settings: () => Settings;
-  readonly plan: (forward: SshForward, noCommonAlgorithm: boolean) => Promise<LinkSpec[]>;
-  readonly linkStatus: (id: string) => LinkStatus | null;
+  readonly plan: (forward: SshForward, mismatched: readonly string[]) => Promise<LinkSpec[]>;
   readonly onListener: (id: string, status: ListenerStatus) => void;
   readonly onBound: (id: string, links: readonly LinkSpec[]) => void;
 }
@@ -47,11 +47,10 @@ export function createRuns(options: RunsOptions) {
   const runs = new Map<string, Run>();
   /** Links each worker has been told of, as told. */
   const told = new Map<number, Map<string, string>>();
-  /** Destinations the embedded carrier has no algorithm in common with. */
-  const mismatched = new Set<string>();
+  /** Links the embedded carrier has no algorithm in common over. */
+  let mismatched: readonly string[] = [];
   let deaths = 0;
   let lastDeathMs = 0;
-  const hostKey = (forward: SshForward) => JSON.stringify([forward.host, forward.ssh ?? {}]);
 
   const probeMs = (forward: Runnable['forward']): number | null => {
     const wanted = ('probe' in forward ? forward.probe : undefined) ?? options.settings().probe;
@@ -74,7 +73,7 @@ export function createRuns(options: RunsOptions) {
     if (isSshForward(forward) && request.link === undefined) {
       let failure: Failure | null = null;
       try {
-        specs = await options.plan(forward, mismatched.has(hostKey(forward)));
+        specs = await options.plan(forward, mismatched);
       } catch (error) {
         failure = toFailure(error);
       }
@@ -97,10 +96,8 @@ export function createRuns(options: RunsOptions) {
       do: 'start',
       runnable: { id, forward, link, counters: meter.cell(forward.name), probeMs: probeMs(forward) },
     });
-    for (const id of run.links) {
-      const status = options.linkStatus(id);
-      if (status?.is === 'failed' || status?.is === 'retrying') pool.send(worker, { do: 'retry', link: id });
-    }
+    // One that gave up, or waits for its next try, is tried at once.
+    for (const link of run.links) pool.send(worker, { do: 'retry', link });
   };
 
   const workerOf = (link: string): number => {
@@ -134,6 +131,8 @@ export function createRuns(options: RunsOptions) {
     if (run.phase === 'stopping') return run.stopped.promise;
     const planning = run.phase === 'planning';
     run.phase = 'stopping';
+    // What it was is over: whoever waits for the outcome must not take it for the new one.
+    if (next !== null) options.onListener(id, { is: 'opening' });
     if (run.worker !== null) pool.send(run.worker, { do: 'stop', id, cutFlows });
     else if (!planning) finish(run);
     return run.stopped.promise;
@@ -159,17 +158,17 @@ export function createRuns(options: RunsOptions) {
       const run = runs.get(id);
       if (run !== undefined && run.phase === 'stopping') finish(run);
     },
-    /** The embedded carrier cannot talk to this host; true when the forward will be tried over the other one. */
+    mismatched: () => mismatched,
+    /** The embedded carrier cannot talk to this host; true when what runs over it will be tried over the other one. */
     fallBack(link: string): boolean {
-      let any = false;
-      for (const run of runs.values()) {
-        const { forward } = run.request;
-        if (run.links.at(-1) !== link || !isSshForward(forward) || mismatched.has(hostKey(forward))) continue;
-        mismatched.add(hostKey(forward));
-        any = true;
-        void stop(run.request.id, { next: run.request });
-      }
-      return any;
+      const affected = [...runs.values()].filter(({ links, request: { forward } }) => {
+        const own = links.at(-1) === link;
+        return links.includes(link) && isSshForward(forward) && !(own && wantedCarrier(forward.ssh ?? {}) === 'ssh2');
+      });
+      if (affected.length === 0 || mismatched.includes(link)) return false;
+      mismatched = [...mismatched, link];
+      for (const { request } of affected) void stop(request.id, { next: request });
+      return true;
     },
     /** A thread died: everything it ran starts anew, later and later when that goes on. */
     workerDied(worker: number): void {

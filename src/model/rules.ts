@@ -28,6 +28,7 @@ export function checkForward(forward: Forward): void {
 
 function checkMapping(forward: Extract<Forward, { kind: 'mapping' }>): void {
   const { listen, target } = forward;
+  refuseMisplaced(forward);
   const last = listen.last ?? listen.port;
   if (last < listen.port) {
     throw refuse(`port range ${listen.port}-${last} is upside down`, `write it as ${last}-${listen.port}`);
@@ -47,6 +48,21 @@ function checkMapping(forward: Extract<Forward, { kind: 'mapping' }>): void {
   }
   if (to === '0.0.0.0' || to === '::')
     throw refuse(`${target.host} is no host`, 'name the internal machine by its address');
+}
+
+/** A router's mapping to another machine is relayed on from here, so what a relay can do it can do too. */
+function refuseMisplaced({ via, proxyProtocol, masquerade, helper }: Extract<Forward, { kind: 'mapping' }>): void {
+  const misplaced = [
+    { flag: 'proxy-protocol', set: proxyProtocol, not: via === 'nftables', by: 'relay' },
+    { flag: 'masquerade', set: masquerade, not: via !== 'nftables', by: 'nftables' },
+    { flag: 'helper', set: helper !== undefined, not: via !== 'nftables', by: 'nftables' },
+  ].find(({ set, not }) => set && not);
+  if (misplaced === undefined) return;
+  throw new SallyportError(
+    'unsupported',
+    `--${misplaced.flag} is nothing ${via} can do`,
+    `use --via ${misplaced.by}, or leave it out (edit: --unset ${misplaced.flag})`,
+  );
 }
 
 function checkTrigger(forward: Extract<Forward, { kind: 'trigger' }>): void {

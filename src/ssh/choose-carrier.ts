@@ -54,7 +54,7 @@ function opensshNeed(options: ResolvedOptions, facts: CarrierFacts): string | nu
   if (facts.securityKeys[0] !== undefined) return `FIDO key ${facts.securityKeys[0]}`;
   if (facts.hostAuthority) return 'known_hosts trusts a certificate authority for this host';
   if (value('pkcs11provider')) return `PKCS11Provider ${value('pkcs11provider')}`;
-  if (value('proxyusefdpass') === 'yes' && value('proxycommand')) return 'ProxyUseFdpass hands over a socket';
+  if (value('proxyusefdpass') === 'yes' && value('proxycommand')) return 'ProxyUseFdpass, which is refused';
   if (value('bindinterface')) return `BindInterface ${value('bindinterface')}`;
   if (value('revokedhostkeys')) return `RevokedHostKeys ${value('revokedhostkeys')}`;
   if (value('knownhostscommand')) return 'KnownHostsCommand tells the host keys';

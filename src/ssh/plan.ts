@@ -4,14 +4,15 @@ import { SallyportError } from '../model/errors.ts';
 import type { LinkSpec, ResolvedOptions, SshCarrier } from '../model/host.ts';
 import { carrierFacts } from './carrier-facts.ts';
 import { type CarrierChoice, chooseCarrier } from './choose-carrier.ts';
+import { optionOn, optionText } from './option-values.ts';
 import { type HostRequest, sshArgs, sshDestination } from './request.ts';
 import { resolveHost, type SshEnvironment, sshEnvironment } from './resolve.ts';
 
 export interface PlanOptions {
   readonly env?: SshEnvironment;
   readonly signal?: AbortSignal;
-  /** Set after the embedded carrier found no algorithm in common with the destination. */
-  readonly noCommonAlgorithm?: boolean;
+  /** Ids of links over which the embedded carrier found no algorithm in common with the server. */
+  readonly mismatched?: readonly string[];
 }
 
 /** As long a chain of jump hosts as anybody has; a longer one is taken for a loop nobody named. */
@@ -40,12 +41,25 @@ async function plan(request: HostRequest, settings: Settled, path: readonly stri
       'set ProxyJump none for the host the chain should end at',
     );
   }
+  refuseFdpass(options, request.dest);
   const facts = await carrierFacts(request, options, env);
-  const noCommonAlgorithm = path.length === 0 && settings.noCommonAlgorithm === true;
-  const choice = chooseCarrier(options, { ...facts, noCommonAlgorithm });
+  const choice = chooseCarrier(options, facts);
   const jump = choice.carrier === 'ssh2' ? jumpRequest(options, request.overrides) : null;
   const chain = jump === null ? [] : await plan(jump, settings, [...path, here]);
-  return [...chain, linkSpec(request, options, choice, chain.at(-1)?.id ?? null)];
+  const link = linkSpec(request, options, choice, chain.at(-1)?.id ?? null);
+  if (choice.carrier !== 'ssh2' || facts.wanted === 'ssh2' || settings.mismatched?.includes(link.id) !== true)
+    return [...chain, link];
+  return [linkSpec(request, options, chooseCarrier(options, { ...facts, noCommonAlgorithm: true }), null)];
+}
+
+/** A proxy that hands over its socket is refused over either carrier, so that no host works over one of them only. */
+function refuseFdpass(options: ResolvedOptions, dest: string): void {
+  if (!optionOn(options, 'proxyusefdpass', false) || optionText(options, 'proxycommand') === '') return;
+  throw new SallyportError(
+    'unsupported',
+    `${dest}: ProxyUseFdpass hands over an open socket, which cannot be taken here`,
+    'set ProxyUseFdpass no, with a ProxyCommand that carries the data (nc without -F)',
+  );
 }
 
 /**

@@ -1,5 +1,7 @@
+import type { LinkSpec } from '../model/host.ts';
 import { carrierFacts } from './carrier-facts.ts';
 import { chooseCarrier } from './choose-carrier.ts';
+import { type PlanOptions, planLinks } from './plan.ts';
 import { type HostRequest, sshDestination } from './request.ts';
 import { printedOptions, resolveHost, type SshEnvironment, sshEnvironment } from './resolve.ts';
 
@@ -16,12 +18,15 @@ export type HostReport = Readonly<Record<string, string | readonly string[]>> & 
 export async function hostReport(
   request: HostRequest,
   env: SshEnvironment = sshEnvironment(),
-  signal?: AbortSignal,
+  options: Pick<PlanOptions, 'signal' | 'mismatched'> = {},
 ): Promise<HostReport> {
+  const { signal, mismatched = [] } = options;
   sshDestination(request.dest);
   const printed =
     env.ssh === null ? await resolveHost(request, env, signal) : await printedOptions(request, env.ssh, signal);
-  const options = Object.fromEntries(Object.entries(printed).map(([name, value]) => [name.toLowerCase(), value]));
-  const { carrier, why } = chooseCarrier(options, await carrierFacts(request, options, env));
+  const resolved = Object.fromEntries(Object.entries(printed).map(([name, value]) => [name.toLowerCase(), value]));
+  let { carrier, why } = chooseCarrier(resolved, await carrierFacts(request, resolved, env));
+  // What only a try has shown takes a plan to be found again.
+  if (mismatched.length > 0) ({ carrier, why } = (await planLinks(request, { ...options, env })).at(-1) as LinkSpec);
   return { ...printed, carrier, why };
 }

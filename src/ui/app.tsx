@@ -2,6 +2,7 @@ import { Box, type SuspendTerminal, Text, Transform, useApp, useInput, useIsScre
 import { memo, useEffect, useMemo, useSyncExternalStore } from 'react';
 import type { Settings } from '../model/config.ts';
 import type { Line } from '../present/line.ts';
+import { isLateReply } from './background.ts';
 import type { Dashboard } from './dashboard.ts';
 import { keysOfInput } from './keys.ts';
 import type { Painter } from './paint.ts';
@@ -38,6 +39,7 @@ export function App({ dashboard, painter, onSuspendable }: AppProps) {
   const scene = useSyncExternalStore(dashboard.subscribe, dashboard.scene);
   const { columns, rows } = scene.size;
   useInput((input, key) => {
+    if (isLateReply(input)) return;
     for (const name of keysOfInput(input, key)) dashboard.press(name);
   });
   usePaste((text) => dashboard.paste(text));

@@ -6,6 +6,7 @@ import type { Home } from '../model/home.ts';
 import { asciiGlyphs, localeIsUtf8, unicodeGlyphs } from '../present/glyphs.ts';
 import { safeText } from '../present/sanitize.ts';
 import { App } from './app.tsx';
+import { askBackground, type Background } from './background.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { createDashboard, type Dashboard } from './dashboard.ts';
 import { createPainter, type Painter } from './paint.ts';
@@ -72,11 +73,15 @@ export async function runDashboard(options: DashboardProgram): Promise<number> {
   process.on('uncaughtException', onCrash);
   process.on('unhandledRejection', onCrash);
 
-  await pictureOr(dashboard, firstPictureMs);
+  const [background] = await Promise.all([
+    // The environment's word costs nothing; where there is none, the terminal is asked while the engine is.
+    asks(env, stdin, stdout) ? askBackground(stdin, stdout, firstPictureMs) : null,
+    pictureOr(dashboard, firstPictureMs),
+  ]);
   const app = render(
     <App
       dashboard={dashboard}
-      painter={(theme) => painterFor(theme, env, stdout)}
+      painter={(theme) => painterFor(theme, env, stdout, background)}
       onSuspendable={(given) => {
         suspendTerminal = given;
       }}
@@ -109,9 +114,18 @@ export async function runDashboard(options: DashboardProgram): Promise<number> {
   }
 }
 
-function painterFor(setting: Settings['theme'], env: NodeJS.ProcessEnv, stdout: WriteStream): Painter {
+function asks(env: NodeJS.ProcessEnv, stdin: ReadStream, stdout: WriteStream): boolean {
+  return stdin.isTTY && stdout.isTTY && !env.COLORFGBG && !env.NO_COLOR && env.TERM !== 'dumb' && env.TERM !== 'linux';
+}
+
+function painterFor(
+  setting: Settings['theme'],
+  env: NodeJS.ProcessEnv,
+  stdout: WriteStream,
+  background: Background | null,
+): Painter {
   const depth = stdout.isTTY ? stdout.getColorDepth(env) : 1;
-  return createPainter(themes[chooseTheme(setting, env, depth)], depth);
+  return createPainter(themes[chooseTheme(setting, env, depth, background)], depth);
 }
 
 function wantsReader(dashboard: Dashboard, env: NodeJS.ProcessEnv): boolean {

@@ -1,11 +1,13 @@
 // Triggers through the built program: in the kernel, by the engine's own flows, and on the far side of an SSH server.
 import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chownSync } from 'node:fs';
-import type { Server } from 'node:net';
+import net, { type Server } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { ForwardView } from '../../src/model/snapshot.ts';
 import { askFrom, loopbackHosts, portFreeOn, talker } from '../support/loopback-ground.ts';
+import { Miniupnpd } from '../support/miniupnpd.ts';
 import { addresses, netnsMissing, Topology } from '../support/netns.ts';
 import { ask, echoServer } from '../support/netns-traffic.ts';
 import { freePort } from '../support/ports.ts';
@@ -31,52 +33,79 @@ const [nobody, nogroup] = [idOf('-u'), idOf('-g')];
 const kernelMissing = netnsMissing() || missing('nft', 'conntrack');
 
 describe.skipIf(kernelMissing)('in the kernel', () => {
-  let net: Topology;
+  let topology: Topology;
   let home: ProgramHome;
   let at: Ground;
   const outside = addresses.gatewayWan.v4;
+  const places = { first: 'lan', second: 'lan2' } as const;
 
   beforeAll(async () => {
-    net = Topology.create();
+    topology = Topology.create();
     for (const host of ['lan', 'lan2'] as const) {
-      await echoServer(net, host, 'tcp', 113);
-      await echoServer(net, host, 'udp', 2005);
+      await echoServer(topology, host, 'tcp', 113);
+      await echoServer(topology, host, 'udp', 2005);
     }
-    await echoServer(net, 'wan', 'tcp', 6667);
+    await echoServer(topology, 'wan', 'tcp', 6667);
     // the world does not know the way back to the LAN
-    net.must('gateway', [
+    topology.must('gateway', [
       'nft',
       'add table ip home; add chain ip home post { type nat hook postrouting priority srcnat; }; add rule ip home post ip saddr 192.168.77.0/24 oifname "wan0" masquerade',
     ]);
   });
   beforeEach(() => {
     home = programHome();
-    const prefix = ['ip', 'netns', 'exec', net.namespace('gateway')];
-    const places = { first: 'lan', second: 'lan2' } as const;
+    const prefix = ['ip', 'netns', 'exec', topology.namespace('gateway')];
     at = {
       address: { first: addresses.lan.v4, second: addresses.lan2.v4 },
       flags: ['--on', 'tcp/6660-6669', '--open', 'tcp/113,udp/2000-2010', '--via', 'nftables'],
       run: (words) => runUnder(prefix, home, words),
       async call(host) {
-        expect(await ask(net, places[host], 'tcp', addresses.wan.v4, 6667)).toBe('wan hello');
+        expect(await ask(topology, places[host], 'tcp', addresses.wan.v4, 6667)).toBe('wan hello');
       },
       async inbound() {
-        const answer = await ask(net, 'wan', 'tcp', outside, 113);
+        const answer = await ask(topology, 'wan', 'tcp', outside, 113);
         return answer === null ? null : answer.startsWith('lan2 ') ? 'second' : 'first';
       },
     };
   });
   afterEach(async () => {
     await home.remove();
-    net.exec('gateway', ['conntrack', '-F']);
+    topology.exec('gateway', ['conntrack', '-F']);
   });
-  afterAll(() => net?.close());
+  afterAll(() => topology?.close());
 
   triggerCases(() => at);
 
+  describe('with the flows of a relay as the source', () => {
+    beforeEach(async () => {
+      const inside = addresses.gatewayLan.v4;
+      await must(at, 'map', 'proxy', '7000', `${addresses.wan.v4}:6667`, '--bind', inside, '--up');
+      at = {
+        ...at,
+        flags: [...at.flags, '--source', 'flows'],
+        async call(host) {
+          expect(await ask(topology, places[host], 'tcp', inside, 7000)).toBe('wan hello');
+        },
+      };
+    });
+    triggerCases(() => at);
+
+    test('a killed engine leaves a rule, which its successor takes away when the time is over', async () => {
+      await must(at, 'trigger', 'irc', ...at.flags, '--idle', '2s', '--up');
+      await at.call('first');
+      await answers(at, 'first');
+      process.kill(await home.enginePid(), 'SIGKILL');
+      expect(await at.inbound()).toBe('first');
+      await new Promise((resolve) => setTimeout(resolve, 3500));
+      const [, row] = (await must(at, 'ls', '--json')).json<ForwardView[]>();
+      expect(row).toMatchObject({ name: 'irc', state: 'up', opened: [] });
+      expect(await at.inbound()).toBeNull();
+    });
+  });
+
   test('UDP ranges open and close with it', async () => {
     await must(at, 'trigger', 'irc', ...at.flags, '--idle', '2s', '--up');
-    const inbound = () => ask(net, 'wan', 'udp', outside, 2005);
+    const inbound = () => ask(topology, 'wan', 'udp', outside, 2005);
     expect(await inbound()).toBeNull();
     await at.call('first');
     expect(await inbound()).toBe('lan hello');
@@ -91,25 +120,74 @@ describe.skipIf(kernelMissing)('in the kernel', () => {
     await at.call('first');
     await until('the opening', async () => (await opened(at)).length > 0);
     process.kill(await home.enginePid(), 'SIGKILL');
-    await at.call('first');
-    const lastUse = performance.now();
     expect(await at.inbound()).toBe('first');
     const [row] = (await must(at, 'ls', '--json')).json<ForwardView[]>();
     expect(row).toMatchObject({ state: 'up', opened: [{ host: addresses.lan.v4 }, { host: addresses.lan.v4 }] });
 
+    const pid = await home.enginePid();
     await at.call('first');
-    process.kill(await home.enginePid(), 'SIGKILL');
-    await until('the kernel to close it by itself', async () => (await at.inbound()) === null || null, {
-      everyMs: 4500,
-      timeoutMs: 20_000,
-    }).catch(() => {});
-    expect(performance.now() - lastUse).toBeGreaterThan(3000);
+    const lastUse = performance.now();
+    process.kill(pid, 'SIGKILL');
+    const inKernel = () => topology.exec('gateway', ['nft', '-j', 'list', 'sets']).stdout;
+    await until('the kernel to close it by itself', () => !inKernel().includes(`"val": "${addresses.lan.v4}"`));
+    expect(performance.now() - lastUse).toBeLessThan(4000 + 2000);
     expect(await at.inbound()).toBeNull();
     const [after] = (await must(at, 'ls', '--json')).json<ForwardView[]>();
     expect(after).toMatchObject({ state: 'up', opened: [] });
-    await at.call('second');
-    await answers(at, 'second');
+    await until('the second host to get it', async () => {
+      await at.call('second');
+      return (await at.inbound()) === 'second';
+    });
     await until('the story to go on', async () => (await story(at)).includes(`opened ${addresses.lan2.v4}`));
+  });
+});
+
+describe.skipIf(kernelMissing || missing('miniupnpd'))('behind a router', () => {
+  let topology: Topology;
+  let router: Miniupnpd;
+  let home: ProgramHome;
+
+  beforeAll(async () => {
+    topology = Topology.create();
+    router = await Miniupnpd.start(topology);
+    home = programHome();
+    await echoServer(topology, 'lan2', 'tcp', 5113);
+    await echoServer(topology, 'wan', 'tcp', 6667);
+  });
+  afterAll(async () => {
+    await home?.remove();
+    await router?.stop();
+    await topology?.close();
+  });
+
+  test('a call through a relay of this machine gets a lease, and loses it', async () => {
+    const at = {
+      run: (words: readonly string[]) => runUnder(['ip', 'netns', 'exec', topology.namespace('lan')], home, words),
+    };
+    const inbound = () => ask(topology, 'wan', 'tcp', addresses.gatewayWan.v4, 5113);
+    await must(at, 'map', 'proxy', '7000', `${addresses.wan.v4}:6667`, '--bind', addresses.lan.v4, '--up');
+    await must(
+      at,
+      'trigger',
+      'irc',
+      '--on',
+      'tcp/6667',
+      '--open',
+      'tcp/5113',
+      '--via',
+      'router',
+      '--idle',
+      '6s',
+      '--up',
+    );
+    expect(await inbound()).toBeNull();
+    expect(await ask(topology, 'lan2', 'tcp', addresses.lan.v4, 7000)).toBe('wan hello');
+    await until('the lease', () => router.mapped().includes('tcp/5113'));
+    await until('a way in', async () => (await inbound()) === 'lan2 hello');
+    const shown = (await must(at, 'show', 'irc', '--json')).json<ForwardView>();
+    expect(shown).toMatchObject({ state: 'up', error: null, opened: [{ host: addresses.lan2.v4, ports: '5113' }] });
+    await until('the lease to be given back', () => router.mapped().length === 0);
+    expect(await inbound()).toBeNull();
   });
 });
 
@@ -183,6 +261,143 @@ describe.skipIf(missing('sshd', 'ssh') || process.getuid?.() !== 0)(
         at = { address: loopbackHosts, flags: [...trigger(), '--via', via], run, call: through(to), inbound };
       });
       triggerCases(() => at);
+    });
+
+    describe('whatever the source', () => {
+      const at = (call: Ground['call']): Ground => ({ address: loopbackHosts, flags: trigger(), run, call, inbound });
+      const row = async () =>
+        (await must({ run }, 'ls', '--json')).json<ForwardView[]>().find(({ name }) => name === 'irc');
+
+      test('a killed engine: what has time left is adopted with it, what has none stays closed', async () => {
+        await relay();
+        const ground = at(through());
+        await must(ground, 'trigger', 'irc', ...trigger(), '--idle', '8s', '--up');
+        await ground.call('first');
+        await answers(ground, 'first');
+        const before = await until('the opening', async () => (await opened(ground))[0]);
+        process.kill(await home.enginePid(), 'SIGKILL');
+        await until('it to be gone', async () => (await inbound()) === null);
+        const after = (await row())?.opened[0];
+        expect(after).toMatchObject({ host: loopbackHosts.first });
+        expect(Math.abs(Date.parse(after?.expiresAt ?? '') - Date.parse(before.expiresAt))).toBeLessThan(1500);
+        await answers(ground, 'first');
+        await until('an end', async () => (await opened(ground)).length === 0);
+        expect(await inbound()).toBeNull();
+
+        await must(ground, 'edit', 'irc', '--idle', '1s');
+        await ground.call('second');
+        const ends = Date.parse((await until('the opening', async () => (await opened(ground))[0])).expiresAt);
+        process.kill(await home.enginePid(), 'SIGKILL');
+        await until('its time to be over', () => Date.now() > ends + 1000);
+        expect((await row())?.opened).toEqual([]);
+        expect(await inbound()).toBeNull();
+      });
+
+      test('a killed engine opens the port of the SSH server again once it is connected', async () => {
+        await socks();
+        const ground = at(through({ host: '127.0.0.1', port: ports.irc }));
+        await must(ground, 'trigger', 'irc', ...trigger(), '--via', 'remote', '--idle', '15s', '--up');
+        await ground.call('first');
+        await answers(ground, 'first');
+        await until('the opening to be kept', async () => (await opened(ground)).length === 1);
+        process.kill(await home.enginePid(), 'SIGKILL');
+        await until('it to be gone', async () => (await inbound()) === null);
+        expect((await row())?.opened).toMatchObject([{ host: loopbackHosts.first }]);
+        await answers(ground, 'first');
+        await must(ground, 'close', 'irc');
+        await answers(ground, null);
+      });
+
+      test('connections of a former holder go on, and do not keep it open for the new one', async () => {
+        await relay();
+        const ground = at(through());
+        await must(ground, 'trigger', 'irc', ...trigger(), '--idle', '2s', '--second', 'last', '--up');
+        await ground.call('first');
+        await answers(ground, 'first');
+        const old = net.connect(ports.open, '127.0.0.1');
+        const beat = setInterval(() => old.write('.'), 100);
+        try {
+          expect(String((await once(old, 'data'))[0])).toBe('first ');
+          await ground.call('second');
+          await until('a new holder', async () => (await opened(ground))[0]?.host === loopbackHosts.second);
+          await until('it to close', async () => (await opened(ground)).length === 0, { timeoutMs: 8000 });
+          await once(old, 'data');
+          expect((await must(ground, 'show', 'irc', '--json')).json<ForwardView>().flows).toBe(1);
+        } finally {
+          clearInterval(beat);
+          old.destroy();
+        }
+      });
+
+      test('--close-flows cuts what still runs', async () => {
+        await relay();
+        const ground = at(through());
+        await must(ground, 'trigger', 'irc', ...trigger(), '--idle', '2s', '--close-flows', '--up');
+        await ground.call('first');
+        await answers(ground, 'first');
+        const quiet = net.connect(ports.open, '127.0.0.1');
+        quiet.on('error', () => {}).resume();
+        await new Promise((resolve) => quiet.once('close', resolve));
+        expect(await opened(ground)).toEqual([]);
+      });
+
+      test('who may not use the forward opens nothing, and what comes in is no call out', async () => {
+        await must(
+          { run },
+          'map',
+          'proxy',
+          String(ports.forward),
+          `127.0.0.1:${ports.irc}`,
+          '--allow',
+          '127.0.0.2',
+          '--up',
+        );
+        const ground = at(through());
+        await must(ground, 'trigger', 'irc', ...trigger(), '--idle', '5s', '--up');
+        // Its trigger port is the very port the first one opens.
+        await must(ground, 'trigger', 'next', '--on', `tcp/${ports.open}`, '--open', `tcp/${await freePort()}`, '--up');
+        expect(await askFrom(loopbackHosts.second, ports.forward)).toBeNull();
+        expect(await opened(ground)).toEqual([]);
+        await ground.call('first');
+        await answers(ground, 'first');
+        expect((await opened(ground))[0]?.host).toBe(loopbackHosts.first);
+        expect(await opened(ground, 'next')).toEqual([]);
+      });
+
+      test('a thousand calls of a host are one claim', async () => {
+        await relay();
+        const ground = at(through());
+        await must(ground, 'trigger', 'irc', ...trigger(), '--idle', '5s', '--up');
+        for (let i = 0; i < 20; i++) {
+          await Promise.all(Array.from({ length: 50 }, () => askFrom(loopbackHosts.first, ports.forward)));
+        }
+        expect((await opened(ground))[0]?.host).toBe(loopbackHosts.first);
+        const told = (await must(ground, 'events', 'irc', '--json')).stdout.split('\n');
+        expect(told.filter((line) => line.includes('"trigger_')).length).toBeLessThanOrEqual(2);
+      });
+
+      test('what cannot be, or is taken, is refused by name', async () => {
+        const refusal = async (...words: string[]) => {
+          const { code, stderr } = await run(words);
+          expect(code).toBe(1);
+          return stderr;
+        };
+        await must({ run }, 'trigger', 'irc', ...trigger());
+        await must({ run }, 'map', 'web', '8080', '127.0.0.1:80');
+        expect(await refusal('trigger', 'a', '--on', 'tcp/1', '--open', 'udp/2000', '--via', 'remote')).toContain(
+          'SSH forwards TCP alone',
+        );
+        expect(await refusal('trigger', 'a', '--on', 'tcp/1', '--open', `tcp/${ports.open}`)).toContain(
+          'which irc has',
+        );
+        expect(await refusal('trigger', 'a', '--on', 'tcp/1', '--open', 'tcp/8000-8100')).toContain('which web has');
+        await must({ run }, 'trigger', 'far', '--on', 'tcp/1', '--open', 'tcp/6000', '--via', 'remote');
+        expect(await refusal('trigger', 'a', '--on', 'tcp/2', '--open', 'tcp/6000', '--via', 'remote')).toContain(
+          'which far has',
+        );
+        await must({ run }, 'trigger', 'preset', '--preset', 'irc-ident');
+        expect((await must({ run }, 'presets')).stdout).toContain('irc-ident');
+      });
     });
   },
 );

@@ -98,8 +98,29 @@ describe.skipIf(missing('ssh'))('links', () => {
   test('what the embedded client lacks goes to ssh, which makes its own jumps', async () => {
     const links = await plan('pq');
     expect(links).toMatchObject([{ carrier: 'openssh', via: null, dest: 'pq' }]);
-    const again = await plan('inner', {}, { noCommonAlgorithm: true });
-    expect(again).toMatchObject([{ carrier: 'openssh', via: null, why: expect.stringContaining('no algorithm') }]);
+  });
+
+  test('a server the embedded client has nothing in common with gets ssh, as destination or as jump host', async () => {
+    const [outer, inner] = await plan('inner');
+    const over = await plan('inner', {}, { mismatched: [inner?.id ?? ''] });
+    expect(over).toMatchObject([{ carrier: 'openssh', via: null, why: expect.stringContaining('no algorithm') }]);
+    const behind = await plan('inner', {}, { mismatched: [outer?.id ?? ''] });
+    expect(behind).toMatchObject([
+      { carrier: 'openssh', dest: 'outer' },
+      { carrier: 'ssh2', dest: 'inner', via: behind[0]?.id },
+    ]);
+    const told = await plan('inner', { options: ['carrier=ssh2'] }, { mismatched: [inner?.id ?? ''] });
+    expect(told.at(-1)?.carrier).toBe('ssh2');
+  });
+
+  test('ProxyUseFdpass is refused over either carrier', async () => {
+    const options = ['ProxyUseFdpass=yes', 'ProxyCommand=nc -F %h %p'];
+    for (const carrier of ['ssh2', 'openssh']) {
+      await expect(plan('outer', { options: [...options, `carrier=${carrier}`] })).rejects.toMatchObject({
+        code: 'unsupported',
+      });
+    }
+    expect(await plan('outer', { options: ['ProxyUseFdpass=yes'] })).toHaveLength(1);
   });
 
   test('the report says which carrier and why', async () => {

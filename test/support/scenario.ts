@@ -18,6 +18,7 @@ export interface ScriptedForward {
   readonly probe?: At<ProbeStatus>;
   readonly lastError?: At<ForwardEntry['lastError']>;
   readonly opened?: At<readonly Opening[]>;
+  readonly history?: At<ForwardEntry['history']>;
 }
 
 export interface Scenario {
@@ -28,6 +29,7 @@ export interface Scenario {
   readonly forwards: readonly ScriptedForward[];
   readonly links: At<Snapshot['links']>;
   readonly prompts: At<readonly Prompt[]>;
+  readonly warnings?: Snapshot['warnings'];
   readonly events: readonly (readonly [number, EventLevel, string | null, string, string])[];
   /** Bytes a second at a time. */
   readonly rate: (name: string, at: number) => { rx: number; tx: number };
@@ -211,6 +213,12 @@ export const workday: Scenario = {
         idle: '10m',
       },
       opened: (iso, now) => [{ proto: 'tcp', ports: '113', host: '192.168.1.20', expiresAt: iso(now + 372_000) }],
+      history: (iso, now) => [
+        { at: iso(now - 7_300_000), host: '192.168.1.77', what: 'opened', why: 'called 203.0.113.6:6667' },
+        { at: iso(now - 6_700_000), host: '192.168.1.77', what: 'closed', why: 'nothing moved for 10m' },
+        { at: iso(now - 228_000), host: '192.168.1.20', what: 'opened', why: 'called 203.0.113.6:6667' },
+        { at: iso(now - 31_000), host: '192.168.1.77', what: 'refused', why: '192.168.1.20 holds it' },
+      ],
     },
     {
       config: {

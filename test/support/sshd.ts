@@ -13,6 +13,8 @@ export interface SshdOptions {
   /** More lines of sshd_config(5); the first of a keyword wins there, so these come first. */
   readonly config?: readonly string[];
   readonly port?: number;
+  /** Where it listens; 127.0.0.1 unless said. */
+  readonly address?: string;
   /** Whether the user's key is in authorized_keys. */
   readonly authorized?: boolean;
 }
@@ -26,12 +28,14 @@ export class Sshd {
   readonly knownHosts: string;
   /** An ssh_config with `Host box`, for `-F`. */
   readonly clientConfig: string;
+  private readonly address: string;
   private child: ChildProcess | null = null;
   /** What the server logged. */
   log = '';
 
-  private constructor(dir: string, port: number) {
+  private constructor(dir: string, port: number, address: string) {
     this.dir = dir;
+    this.address = address;
     this.port = port;
     this.key = path.join(dir, 'id_ed25519');
     this.hostKey = path.join(dir, 'host_ed25519');
@@ -41,7 +45,7 @@ export class Sshd {
 
   static async start(options: SshdOptions = {}): Promise<Sshd> {
     const dir = mkdtempSync(path.join(os.tmpdir(), 'sshd-'));
-    const sshd = new Sshd(dir, options.port ?? (await freePort()));
+    const sshd = new Sshd(dir, options.port ?? (await freePort()), options.address ?? '127.0.0.1');
     for (const file of [sshd.key, sshd.hostKey]) {
       execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'test', '-f', file]);
     }
@@ -52,7 +56,7 @@ export class Sshd {
       [
         ...(options.config ?? []),
         `Port ${sshd.port}`,
-        'ListenAddress 127.0.0.1',
+        `ListenAddress ${sshd.address}`,
         `HostKey ${sshd.hostKey}`,
         `AuthorizedKeysFile ${authorized}`,
         `PidFile ${dir}/pid`,
@@ -72,7 +76,7 @@ export class Sshd {
       sshd.clientConfig,
       [
         'Host box',
-        '  HostName 127.0.0.1',
+        `  HostName ${sshd.address}`,
         `  Port ${sshd.port}`,
         `  User ${os.userInfo().username}`,
         `  IdentityFile ${sshd.key}`,
@@ -91,7 +95,7 @@ export class Sshd {
   /** Writes known_hosts with the server's present key. */
   trustHostKey(): void {
     const [type, key] = readFileSync(`${this.hostKey}.pub`, 'utf8').split(' ');
-    writeFileSync(this.knownHosts, `[127.0.0.1]:${this.port} ${type} ${key}\n`, { mode: 0o600 });
+    writeFileSync(this.knownHosts, `[${this.address}]:${this.port} ${type} ${key}\n`, { mode: 0o600 });
   }
 
   /** Gives the server another host key; takes effect at the next start. */
@@ -115,7 +119,7 @@ export class Sshd {
     await until(`sshd on port ${this.port}`, () => {
       if (this.child?.exitCode !== null) throw new Error(`sshd ended: ${this.log}`);
       return new Promise<boolean>((resolve) => {
-        const socket = net.connect(this.port, '127.0.0.1');
+        const socket = net.connect(this.port, this.address);
         socket.once('data', () => resolve(true)).once('error', () => resolve(false));
         socket.once('data', () => socket.destroy());
       });

@@ -131,10 +131,11 @@ export class LinkKeeper<C extends Connection> {
     };
   }
 
-  /** Tries again at once where a pause or a failure stands in the way. */
+  /** Tries again at once where a pause or a failure stands in the way; else says how it is. */
   retry(): void {
     if (this.wake !== null) this.wake();
     else if (this.current.is === 'failed' && this.users > 0 && !this.stopped) this.start();
+    else this.options.report(this.current);
   }
 
   /** The round trip as just measured; reported when it moved enough to be worth a word. */

@@ -8,6 +8,7 @@ import { reset } from '../pump.ts';
 import { plainAddress } from '../sockets/address.ts';
 import { serveSocks } from '../socks/serve.ts';
 import type { ForwardContext, RunningForward } from './context.ts';
+import { RoundTrip } from './round-trip.ts';
 import { serve } from './serve.ts';
 
 const descriptorsPerFlow = 1;
@@ -26,6 +27,7 @@ export class RemoteForward implements RunningForward {
   private release: (() => void) | null = null;
   private running: Promise<void> | null = null;
   private far: FarListener | null = null;
+  private trial: RoundTrip | null = null;
 
   constructor(config: Config, link: Link, context: ForwardContext) {
     this.config = config;
@@ -49,9 +51,21 @@ export class RemoteForward implements RunningForward {
   }
 
   probe(signal: AbortSignal): Promise<void> | null {
-    const { target } = this.config;
-    if (this.far === null || target === undefined) return null;
-    return dialDirect(target, signal).then((socket) => void socket.destroy());
+    const { far } = this;
+    return far === null ? null : this.tryWholeWay(far, signal);
+  }
+
+  /** From the far end back, then on to the target. */
+  private async tryWholeWay(far: FarListener, signal: AbortSignal): Promise<void> {
+    const { listen, target } = this.config;
+    const trial = new RoundTrip(this.link);
+    this.trial = trial;
+    try {
+      await trial.run(listen, far, signal);
+    } finally {
+      this.trial = null;
+    }
+    if (target !== undefined) (await dialDirect(target, signal)).destroy();
   }
 
   /** Keeps a far listener open for as long as it runs. */
@@ -115,6 +129,11 @@ export class RemoteForward implements RunningForward {
 
   private accept(stream: Duplex, peer: Origin): void {
     stream.on('error', () => {});
+    if (this.trial === null) this.admit(stream, peer);
+    else this.trial.sort(stream, () => this.admit(stream, peer));
+  }
+
+  private admit(stream: Duplex, peer: Origin): void {
     const { gate, notes } = this.context;
     const { target } = this.config;
     const flow = gate.admit({

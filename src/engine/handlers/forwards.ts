@@ -106,17 +106,6 @@ type Mine =
 export function forwardHandlers(engine: Engine): Pick<Handlers, Mine> {
   const { desired } = engine;
 
-  /** A link that gave up, or waits for its next try, is tried at once when somebody asks for what runs over it. */
-  const nudge = (names: readonly string[]) => {
-    const state = engine.state();
-    const links = new Set(names.map((name) => state.forwards[name]?.link).filter((link) => link != null));
-    for (const link of links) {
-      const status = state.links[link]?.status.is;
-      if (status === 'failed' || status === 'retrying')
-        engine.pool.send(engine.runs.workerOf(link), { do: 'retry', link });
-    }
-  };
-
   return {
     list: () => {
       const state = engine.state();
@@ -149,7 +138,7 @@ export function forwardHandlers(engine: Engine): Pick<Handlers, Mine> {
       const broken = names.filter((name) => engine.state().forwards[name]?.listener.is === 'failed');
       desired.enable(names, true);
       engine.restart(broken);
-      nudge(names);
+      engine.retryLinks(names);
       return names;
     },
     down: (selection) => {

@@ -21,7 +21,8 @@ export function hostHandlers(engine: Engine): Pick<Handlers, 'hosts' | 'host' | 
       }
       return [...Object.values(links), ...idle];
     },
-    host: async ({ dest, overrides }) => hostReport({ dest, overrides }),
+    host: async ({ dest, overrides }) =>
+      hostReport({ dest, overrides }, undefined, { mismatched: engine.runs.mismatched() }),
     answer: ({ prompt, answer }) => {
       const known = engine.state().prompts.find(({ id }) => id === prompt);
       if (known === undefined) {

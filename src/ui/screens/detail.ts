@@ -2,7 +2,7 @@ import { historyRanges } from '../../model/reports.ts';
 import type { ForwardEntry, ForwardView } from '../../model/snapshot.ts';
 import { commandOf } from '../../present/command.ts';
 import { configLines } from '../../present/config-lines.ts';
-import { eventColumns } from '../../present/events.ts';
+import { eventColumns, type TimedText } from '../../present/events.ts';
 import { explain } from '../../present/explain.ts';
 import { flowColumns } from '../../present/flows.ts';
 import { trafficGraph } from '../../present/graph.ts';
@@ -185,8 +185,16 @@ function eventList(
   height: number,
   title: { left: string; focused?: boolean },
 ): Line[] {
-  const { resources, now, glyphs } = scene;
-  const events = (resources.get({ what: 'events' }).value ?? []).filter(({ forward }) => forward === view.name);
+  const { resources, now, glyphs, picture } = scene;
+  const events: readonly TimedText[] =
+    view.kind === 'trigger'
+      ? (picture?.snapshot.forwards[view.name]?.history ?? []).map(({ at, host, what, why }) => ({
+          at,
+          level: what === 'refused' ? 'warn' : 'info',
+          forward: view.name,
+          message: `${what.replace('_', ' ')} for ${host}: ${why}`,
+        }))
+      : (resources.get({ what: 'events' }).value ?? []).filter(({ forward }) => forward === view.name);
   return listLines({
     title,
     columns: eventColumns(now).filter(({ id }) => id !== 'forward'),

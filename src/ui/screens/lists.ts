@@ -79,7 +79,26 @@ export function hostsLines(scene: Scene, width: number, height: number): Line[] 
   return [...lines, ...panel({ left: selected.link.spec.dest }, detail, width, glyphs)];
 }
 
+/** Standing remarks about the machine, the worst first, each with what to do. */
+function warningLines({ picture, glyphs }: Scene, width: number): Line[] {
+  const order = { high: 0, medium: 1, low: 2 } as const;
+  const warnings = [...(picture?.snapshot.warnings ?? [])].sort((a, b) => order[a.level] - order[b.level]);
+  if (warnings.length === 0) return [];
+  const lines = warnings.slice(0, 4).flatMap(({ level, message, hint }): Line[] => {
+    const text = hint === '' ? message : `${message} ${glyphs.arrow} ${hint}`;
+    return wrapText(text, width - 12)
+      .slice(0, 2)
+      .map((part, i) => [seg(` ${(i === 0 ? level : '').padEnd(8)}`, level === 'high' ? 'bad' : 'busy'), seg(part)]);
+  });
+  return panel({ left: `warnings ${glyphs.dot} ${warnings.length}` }, lines, width, glyphs);
+}
+
 export function auditLines(scene: Scene, width: number, height: number): Line[] {
+  const warnings = height >= 16 ? warningLines(scene, width) : [];
+  return [...warnings, ...portLines(scene, width, height - warnings.length)];
+}
+
+function portLines(scene: Scene, width: number, height: number): Line[] {
   const { value, error } = scene.resources.get({ what: 'audit' });
   const rows = sortAudit(value ?? []);
   const found = rows.filter(({ finding }) => finding !== null).length;

@@ -27,6 +27,7 @@ export function screenLines(scene: Scene): Line[] {
       startedAt: scene.picture?.snapshot.engine.startedAt ?? '',
       now: scene.now,
       paused: scene.paused,
+      warnings: scene.picture?.snapshot.warnings.length ?? 0,
       engine: scene.connection.is === 'stopped' ? 'gone' : scene.connection.is,
     },
     columns,

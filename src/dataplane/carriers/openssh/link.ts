@@ -18,7 +18,7 @@ import { FarListeners } from './far-listeners.ts';
 import { Master, type Peer } from './master.ts';
 import { masterArgs } from './master-args.ts';
 import { type KeptAnswers, Questions } from './questions.ts';
-import { createRuntimeDir, runtimeFiles, sweepRuntimeDirs } from './runtime-dir.ts';
+import { createRuntimeDir, runtimeFiles } from './runtime-dir.ts';
 
 interface OpensshConnection extends Connection {
   readonly dialler: Dialler;
@@ -47,7 +47,6 @@ class OpensshLink implements ManagedLink {
   private readonly formerly = new Map<string, number>();
   /** Tries that are being cleared away. */
   private readonly leaving = new Set<Promise<void>>();
-  private swept = false;
 
   constructor(spec: LinkSpec, context: LinkContext, kept: KeptAnswers) {
     this.id = spec.id;
@@ -102,10 +101,6 @@ class OpensshLink implements ManagedLink {
     const { ssh } = sshEnvironment();
     if (ssh === null) {
       throw new SallyportError('carrier_missing', 'there is no ssh on this machine', 'install the OpenSSH client');
-    }
-    if (!this.swept) {
-      this.swept = true;
-      await sweepRuntimeDirs(ssh);
     }
     for (;;) {
       try {

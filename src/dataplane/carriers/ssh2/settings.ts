@@ -36,13 +36,6 @@ export function linkSettings(spec: LinkSpec, timings: LinkTimings): LinkSettings
   if (!Number.isInteger(port) || port < 1 || port > 65535) {
     throw new SallyportError('host_config', `${spec.dest}: port ${values.port} is not one`, 'correct Port');
   }
-  if (optionOn(options, 'proxyusefdpass', false)) {
-    throw new SallyportError(
-      'unsupported',
-      `${spec.dest}: ProxyUseFdpass hands over an open socket, which Node cannot take`,
-      'use a ProxyCommand that carries the data, without ProxyUseFdpass',
-    );
-  }
   const family = optionText(options, 'addressfamily').toLowerCase();
   const proxy = optionText(options, 'proxycommand');
   const aliveSeconds = optionSeconds(options, 'serveraliveinterval', 0);
