@@ -39,6 +39,8 @@ export interface EngineOptions {
   readonly workerFile: string;
   readonly kept: Readonly<Record<string, KeptTotals>>;
   readonly plan: (forward: SshForward, mismatched: readonly string[]) => Promise<LinkSpec[]>;
+  /** Writes down what the meter has counted. */
+  readonly saveTotals: () => void;
   /** Address of the router to ask; null for the gateway of the default route. */
   readonly routerAddress: string | null;
 }
@@ -260,7 +262,13 @@ export function createEngine(options: EngineOptions): Engine {
     for (const request of should.values()) if (!runs.has(request.id)) runs.start(request);
     mappings.update(effective);
     triggers.update(effective);
-    for (const name of meter.names()) if (!Object.hasOwn(state.forwards, name)) meter.forget(name);
+    const removed = meter.names().filter((name) => !Object.hasOwn(state.forwards, name));
+    if (removed.length > 0) {
+      // Written before, so that nothing they moved is missed; and after, so that a crash does not bring it back.
+      options.saveTotals();
+      for (const name of removed) meter.forget(name);
+      options.saveTotals();
+    }
     expiry.schedule(config);
   }
 

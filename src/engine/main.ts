@@ -59,6 +59,7 @@ async function main(): Promise<void> {
     log,
     workerFile: path.join(path.dirname(process.argv[1] ?? '.'), 'worker.js'),
     kept: ledger.totals(),
+    saveTotals: () => saveTotals(),
     routerAddress,
     plan: ({ host, ssh }, mismatched) => plan({ dest: host, overrides: ssh ?? {} }, { mismatched }),
   });
