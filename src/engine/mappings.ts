@@ -59,6 +59,8 @@ export function createMappings(options: MappingsOptions) {
   const used = new Set<GatewayName>();
   const syncing = new Map<GatewayName, Promise<void>>();
   const dirty = new Set<GatewayName>();
+  /** Owners whose rules go with the next round; what they have counted by then is read before. */
+  const leaving = { nftables: new Set<string>(), router: new Set<string>() };
   /** How the relays behind router mappings do. */
   const relays = new Map<string, ListenerStatus>();
   /** Mappings left out of the next round, so that the one after makes them anew. */
@@ -77,6 +79,7 @@ export function createMappings(options: MappingsOptions) {
         const rules = await rulesOf(via);
         if (rules.length > 0 || (via === 'nftables' && kernelTriggers.length > 0)) used.add(via);
         if (!used.has(via)) continue;
+        await lastCounts(via);
         if (via === 'nftables') await gateways.nftables.sync(rules, kernelTriggers);
         else await gateways.router.sync(rules);
       }
@@ -186,7 +189,7 @@ export function createMappings(options: MappingsOptions) {
           void runs.stop(relayId(old.name));
         }
         if (now?.via === old.via) continue;
-        options.meter.outside(old.name, null);
+        leaving[old.via as GatewayName].add(old.name);
         if (now === undefined) options.onStatus(old.name, { is: 'closed' });
       }
       for (const [name, entry] of followed) {
@@ -299,6 +302,21 @@ export function createMappings(options: MappingsOptions) {
       );
     },
   };
+
+  async function lastCounts(via: GatewayName): Promise<void> {
+    const gone = [...leaving[via]].filter((owner) => !owns(via, owner));
+    leaving[via].clear();
+    if (gone.length === 0) return;
+    const counts = await gateways[via].counters().catch(() => noCounts);
+    const known = new Set(options.meter.names());
+    for (const owner of gone) {
+      const last = counts.get(owner);
+      // A forward that is removed for good has no totals any more.
+      if (!known.has(owner)) continue;
+      if (last !== undefined) options.meter.outside(owner, last);
+      options.meter.outside(owner, null);
+    }
+  }
 
   /** Forwards whose traffic this gateway counts. */
   function owners(via: GatewayName): string[] {
