@@ -33,6 +33,8 @@ export interface DashboardOptions {
   readonly glyphs: Glyphs;
   readonly size: { readonly columns: number; readonly rows: number };
   readonly terminal: TerminalDoor;
+  /** Host names from the person's ssh configuration, read when a form asks for a host. */
+  readonly sshHosts: () => readonly string[];
 }
 
 const toastMs = 5000;
@@ -141,6 +143,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     scene: current,
     clock,
     terminal,
+    sshHosts: options.sshHosts,
     act(action: Action) {
       const next = reduce(ui, action);
       if (next === ui) return;
