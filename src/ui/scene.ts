@@ -19,6 +19,7 @@ export type Context =
   | 'events'
   | 'hosts'
   | 'audit'
+  | 'days'
   | 'network'
   | 'sessions'
   | 'filter'
@@ -154,6 +155,8 @@ function listIds(scene: Base): readonly string[] {
         ...(resources.get({ what: 'router' }).value?.mappings ?? []).map((m) => `map ${m.proto} ${m.external}`),
         ...(resources.get({ what: 'devices' }).value ?? []).map((d) => `dev ${d.address}`),
       ];
+    case 'days':
+      return (resources.get({ what: 'days', forward: null }).value ?? []).map(({ day }) => day).reverse();
     case 'sessions':
       return Object.keys(picture?.snapshot.sessions ?? {});
   }
@@ -188,9 +191,13 @@ export function wantsOf(scene: Scene): Want[] {
         { what: 'flows', forward: ui.view.forward },
         { what: 'events' },
       );
+      if (ui.section === 'days') wants.push({ what: 'days', forward: ui.view.forward });
       break;
     case 'flows':
       wants.push({ what: 'flows', forward: null });
+      break;
+    case 'days':
+      wants.push({ what: 'days', forward: null });
       break;
     case 'network':
       wants.push({ what: 'router' }, { what: 'devices' });
