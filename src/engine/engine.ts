@@ -1,6 +1,5 @@
 // The engine's composition: state, desired state, what runs, and who is told. Collaborators come in; nothing here
 // touches the network or prints.
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -29,6 +28,7 @@ import { createPool, type Pool } from './pool.ts';
 import { createPublisher, type Publisher } from './publisher.ts';
 import { createRuns, type RunRequest, type Runs } from './runs.ts';
 import { type Action, initialState, reduce } from './state.ts';
+import { leaseFile, tableInstance } from './traces.ts';
 import { createTriggers, type Triggers } from './triggers.ts';
 
 const sampleEveryMs = 500;
@@ -192,7 +192,7 @@ export function createEngine(options: EngineOptions): Engine {
   const onRefreshed = (name: string, host: string): void =>
     note('debug', name, 'trigger_refreshed', `kept open by ${host}`);
   const nftables = createNftablesGateway({
-    instance: createHash('sha256').update(home.dir).digest('hex').slice(0, 12),
+    instance: tableInstance(home),
     reports,
     triggerReports: {
       state: (name, opened) => dispatch({ type: 'opened', name, opened }),
@@ -200,8 +200,7 @@ export function createEngine(options: EngineOptions): Engine {
       refreshed: onRefreshed,
     },
   });
-  const leaseFile = path.join(home.stateDir, 'leases.json');
-  const router = createRouterGateway({ stateFile: leaseFile, reports, gateway: options.routerAddress });
+  const router = createRouterGateway({ stateFile: leaseFile(home), reports, gateway: options.routerAddress });
   const mappings = createMappings({ gateways: { nftables, router }, runs, meter, onStatus, note });
   const triggers = createTriggers({
     runs,
@@ -343,7 +342,7 @@ export function createEngine(options: EngineOptions): Engine {
       // What a killed engine left behind is adopted, or taken away where it is no longer wanted.
       if (config.forwards.some((forward) => 'via' in forward && forward.via === 'nftables'))
         mappings.recover('nftables');
-      if (existsSync(leaseFile)) mappings.recover('router');
+      if (existsSync(leaseFile(home))) mappings.recover('router');
       let beat = 0;
       let moved: Record<string, Counters> = {};
       let toldAtMs = 0;

@@ -23,6 +23,7 @@ import { memoizeFor } from './memoize.ts';
 import { serveMetrics } from './metrics.ts';
 import { type Handlers, serve } from './server.ts';
 import { claimSocket } from './socket.ts';
+import { clearTraces } from './traces.ts';
 
 const totalsEveryMs = 10_000;
 const kernelWaitMs = 3000;
@@ -39,6 +40,12 @@ async function main(): Promise<void> {
   server.on('connection', (socket) => accept(socket));
   const release = () => rmSync(home.socket, { force: true });
   process.on('exit', release);
+  const routerAddress = process.env.SALLYPORT_ROUTER || null;
+  if (process.argv[2] === 'clear') {
+    // No engine runs, as the socket is ours; what a killed one left goes.
+    await clearTraces(home, routerAddress);
+    process.exit(0);
+  }
 
   const ledger = openLedger(path.join(home.stateDir, 'totals.json'), localDay);
   const log = await openLog(home.logFile);
@@ -52,7 +59,7 @@ async function main(): Promise<void> {
     log,
     workerFile: path.join(path.dirname(process.argv[1] ?? '.'), 'worker.js'),
     kept: ledger.totals(),
-    routerAddress: process.env.SALLYPORT_ROUTER || null,
+    routerAddress,
     plan: ({ host, ssh }, mismatched) => plan({ dest: host, overrides: ssh ?? {} }, { mismatched }),
   });
 

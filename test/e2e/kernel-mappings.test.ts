@@ -149,6 +149,15 @@ describe.skipIf(unable)(`kernel mappings of the program${unable ? ` (${unable})`
     expect(Math.abs((await program.view('bulk')).tx / 3_000_000 - 1)).toBeLessThan(0.03);
   });
 
+  test('uninstalled after a crash, nothing is left', async () => {
+    await map('web', '8080', '192.168.77.10:80');
+    await program.killEngine();
+    expect(ours()).toHaveLength(1);
+    await program.must('engine', 'uninstall');
+    expect(ours()).toEqual([]);
+    expect((await program.run('engine', 'status')).code).toBe(3);
+  });
+
   test('a foreign flush is repaired and told', async () => {
     await map('web', '8080', '192.168.77.10:80');
     net.must('gateway', ['nft', 'flush', 'ruleset']);

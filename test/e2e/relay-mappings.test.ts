@@ -59,6 +59,15 @@ describe.skipIf(unable)(`relay mappings of the program${unable ? ` (${unable})` 
     net.ip('gateway', 'route', 'del', '203.0.113.0/24');
   });
 
+  test('the target is told who connects, where asked', async () => {
+    const server = net.spawn('lan', [process.execPath, '-e', mirror, '8500']);
+    await new Promise((resolve) => server.stdout?.once('data', resolve));
+    await map('proxied', '8086', '192.168.77.10:8500', '--bind', wan, '--proxy-protocol');
+    // Signature, version 2 PROXY, TCP over IPv4, 12 bytes: source and destination address, their ports.
+    const got = await ask(net, 'wan', 'tcp', wan, 8086);
+    expect(got).toMatch(/^0d0a0d0a000d0a515549540a2111000c5064640250646401.{4}1f9668656c6c6f$/);
+  });
+
   test('a burst of connections is told once', async () => {
     await map('web', '8080', '192.168.77.10:80', '--bind', wan);
     net.must('wan', [process.execPath, '-e', many, wan, '8080', '120']);
@@ -147,6 +156,10 @@ describe.skipIf(unable)(`relay mappings of the program${unable ? ` (${unable})` 
     expect(await program.json<unknown[]>('ls')).toEqual([]);
   });
 });
+
+const mirror = `require('net').createServer({ allowHalfOpen: true }, (s) => {
+    const all = []; s.on('data', (d) => all.push(d)); s.on('end', () => s.end(Buffer.concat(all).toString('hex')));
+  }).listen(+process.argv[1], () => console.log('ready'));`;
 
 const many = `const [host, port, count] = process.argv.slice(1); let open = 0;
   for (let i = 0; i < +count; i++) {
