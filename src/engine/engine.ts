@@ -12,6 +12,7 @@ import { version } from '../model/build.ts';
 import { type Config, type Forward, isSshForward, type SshForward } from '../model/config.ts';
 import { conflictError, findConflict } from '../model/conflicts.ts';
 import type { EventLevel } from '../model/event.ts';
+import type { Counters } from '../model/flow.ts';
 import type { Home } from '../model/home.ts';
 import type { LinkSpec } from '../model/host.ts';
 import type { Snapshot, TriggerHistory } from '../model/snapshot.ts';
@@ -216,6 +217,7 @@ export function createEngine(options: EngineOptions): Engine {
       return state.links[id]?.spec.dest ?? null;
     },
     opened: (name) => state.forwards[name]?.opened ?? [],
+    inForce: (name) => state.forwards[name]?.listener.is === 'open',
     onStatus,
     onOpened: (name, opened) => dispatch({ type: 'opened', name, opened }),
     onSeen,
@@ -343,8 +345,15 @@ export function createEngine(options: EngineOptions): Engine {
         mappings.recover('nftables');
       if (existsSync(leaseFile)) mappings.recover('router');
       let beat = 0;
+      let moved: Record<string, Counters> = {};
+      let toldAtMs = 0;
       sampler = setInterval(() => {
-        publisher.counters(timestamp(), meter.sample());
+        Object.assign(moved, meter.sample());
+        if (Date.now() - toldAtMs >= state.settings.refreshMs - sampleEveryMs / 2) {
+          publisher.counters(timestamp(), moved);
+          moved = {};
+          toldAtMs = Date.now();
+        }
         if (++beat % 2 === 0)
           void mappings.count().catch((error: unknown) => log.warn({ err: error }, 'counters could not be read'));
       }, sampleEveryMs);

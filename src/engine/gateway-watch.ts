@@ -1,10 +1,8 @@
 // What is unusual about traffic a gateway carries: told from its counters, as the data plane tells it of its own.
 import { Notes } from '../dataplane/notes.ts';
 import { KnownPeers, PeerWatch } from '../dataplane/peers.ts';
-import type { GatewayCounters } from '../gateways/gateway.ts';
-import { normalAddress } from '../model/cidr.ts';
+import type { GatewayCounters, GatewayPeer } from '../gateways/gateway.ts';
 import type { EventLevel } from '../model/event.ts';
-import type { RawFlow } from '../model/flow.ts';
 
 interface Watched {
   readonly notes: Notes;
@@ -22,25 +20,21 @@ export class GatewayWatch {
     this.note = note;
   }
 
-  /** @param nowMs any clock that only goes forward */
-  counted(owner: string, { flowsTotal, refused = 0 }: GatewayCounters, nowMs: number): void {
-    const one = this.watched.get(owner);
-    if (one === undefined) {
-      // What was counted before anybody watched is no news.
-      this.watch(owner, { flowsTotal, refused });
-      return;
-    }
+  /**
+   * @param before what it had counted when it was last looked at, by a former engine perhaps; null for nothing
+   * @param nowMs any clock that only goes forward
+   */
+  counted(owner: string, now: GatewayCounters, before: GatewayCounters | null, nowMs: number): void {
+    const { flowsTotal, refused = 0 } = now;
+    const one = this.watched.get(owner) ?? this.watch(owner, before);
     if (flowsTotal > one.flowsTotal) one.peers.connected(flowsTotal - one.flowsTotal, null, nowMs);
     if (refused > one.refused) one.peers.refused(refused - one.refused, null, nowMs);
     one.flowsTotal = flowsTotal;
     one.refused = refused;
   }
 
-  seen(flows: readonly RawFlow[]): void {
-    for (const { forward, peer } of flows) {
-      const address = normalAddress(peer.slice(0, peer.lastIndexOf(':')));
-      if (address !== null) this.watched.get(forward)?.peers.met(address);
-    }
+  seen(peers: readonly GatewayPeer[]): void {
+    for (const { owner, address } of peers) this.watched.get(owner)?.peers.met(address);
   }
 
   stop(): void {
@@ -48,8 +42,11 @@ export class GatewayWatch {
     this.watched.clear();
   }
 
-  private watch(owner: string, counts: { flowsTotal: number; refused: number }): void {
+  private watch(owner: string, before: GatewayCounters | null): Watched {
     const notes = new Notes((level, code, message) => this.note(level, owner, code, message));
-    this.watched.set(owner, { notes, peers: new PeerWatch(owner, this.known, notes), ...counts });
+    const peers = new PeerWatch(owner, this.known, notes);
+    const watched = { notes, peers, flowsTotal: before?.flowsTotal ?? 0, refused: before?.refused ?? 0 };
+    this.watched.set(owner, watched);
+    return watched;
   }
 }

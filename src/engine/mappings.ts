@@ -273,10 +273,10 @@ export function createMappings(options: MappingsOptions) {
         for (const [owner, counts] of await gateways[via].counters()) {
           // An answer may come after its forward has gone elsewhere; what it had counted by then is kept.
           if (stopped || !owns(via, owner)) continue;
+          watch.counted(owner, counts, options.meter.lastOutside(owner), performance.now());
           options.meter.outside(owner, counts);
-          watch.counted(owner, counts, performance.now());
         }
-        watch.seen(await gateways[via].flows(null));
+        watch.seen((await gateways[via].peers?.()) ?? []);
       }
     },
 

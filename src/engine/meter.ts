@@ -106,6 +106,11 @@ export class Meter {
     gauge.outside = counts;
   }
 
+  /** What a gateway had last counted for it. */
+  lastOutside(name: string): GatewayCounters | null {
+    return this.gauges.get(name)?.outside ?? null;
+  }
+
   names(): string[] {
     return [...this.gauges.keys()];
   }

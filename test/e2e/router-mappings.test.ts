@@ -2,9 +2,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { RouterReport } from '../../src/model/reports.ts';
 import { Miniupnpd, mapByHand } from '../support/miniupnpd.ts';
+import { Program } from '../support/net-program.ts';
 import { addresses, netnsMissing, Topology } from '../support/netns.ts';
 import { ask, bulkServer, echoServer, sendBulk } from '../support/netns-traffic.ts';
-import { Program } from '../support/net-program.ts';
 import { missing } from '../support/tools.ts';
 import { until } from '../support/until.ts';
 

@@ -248,6 +248,7 @@ export function createNftablesGateway(options: NftablesOptions): NftablesGateway
     counters: () => exclusive(async () => (standing === null ? new Map() : counts.read(standing))),
     lookAtTriggers: () => exclusive(() => lookAtOwners(true)),
     flows: (owner) => exclusive(() => flowTable.flows(owner)),
+    peers: () => exclusive(() => flowTable.peers()),
     kill: (flow) => exclusive(() => flowTable.kill(flow)),
     async clear() {
       wantedTriggers = [];
