@@ -127,12 +127,11 @@ export function createEngine(options: EngineOptions): Engine {
         dispatch({ type: 'listener', at: timestamp(), name: event.id, status: event.status });
         return;
       case 'link':
-        if (
-          event.status.is === 'failed' &&
-          event.status.error.code === 'no_common_algorithm' &&
-          runs.fallBack(event.id)
-        )
-          return;
+        if (event.status.is === 'failed') {
+          const embedded = state.links[event.id]?.spec.carrier === 'ssh2';
+          if (embedded && event.status.error.code === 'no_common_algorithm' && runs.fallBack(event.id)) return;
+          if (runs.leaving(event.id)) return;
+        }
         dispatch({ type: 'link', at: timestamp(), id: event.id, status: event.status });
         if (event.status.is === 'up') triggers.onLinkUp(event.id);
         return;
