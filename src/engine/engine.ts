@@ -14,7 +14,7 @@ import { conflictError, findConflict } from '../model/conflicts.ts';
 import type { EventLevel } from '../model/event.ts';
 import type { Home } from '../model/home.ts';
 import type { LinkSpec } from '../model/host.ts';
-import type { Snapshot, TriggerHistory } from '../model/snapshot.ts';
+import { linkChain, type Snapshot, type TriggerHistory } from '../model/snapshot.ts';
 import type { ListenerStatus } from '../model/state.ts';
 import type { ConfigFile } from '../store/config-file.ts';
 import { announce } from './announce.ts';
@@ -267,16 +267,8 @@ export function createEngine(options: EngineOptions): Engine {
   });
 
   /** The links these forwards run over, jump hosts' before those behind them. */
-  const linksOf = (names: readonly string[]): string[] => {
-    const links = new Set<string>();
-    for (const name of names) {
-      const chain: string[] = [];
-      for (let id = state.forwards[name]?.link ?? null; id !== null && !chain.includes(id); )
-        [id] = [state.links[id]?.spec.via ?? null, chain.unshift(id)];
-      for (const id of chain) links.add(id);
-    }
-    return [...links];
-  };
+  const linksOf = (names: readonly string[]): ReadonlySet<string> =>
+    new Set(names.flatMap((name) => linkChain(state.links, state.forwards[name]?.link ?? null)));
 
   /** Says so at once, or whoever waits for the outcome would take the old one for it. */
   const tryingAnew = (link: string): boolean => {
