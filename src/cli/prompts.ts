@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from '../client/client.ts';
 import { type Mirror, startMirror } from '../client/mirror.ts';
 import type { Prompt, PromptAnswer } from '../model/host.ts';
-import type { ForwardView, Snapshot } from '../model/snapshot.ts';
+import { type ForwardView, linkChain, type Snapshot } from '../model/snapshot.ts';
 import { safeText } from '../present/sanitize.ts';
 import { type Context, canAsk } from './context.ts';
 import { ask, confirm } from './terminal.ts';
@@ -51,13 +51,7 @@ const toWire = (answer: PromptAnswer) =>
 
 /** A question of one of the forwards' hosts, or of a host before them, that was not answered yet. */
 function openPrompt(snapshot: Snapshot, names: readonly string[], answered: ReadonlySet<string>): Prompt | null {
-  const links = new Set<string>();
-  for (const name of names) {
-    for (let id = snapshot.forwards[name]?.link ?? null; id !== null && !links.has(id); ) {
-      links.add(id);
-      id = snapshot.links[id]?.spec.via ?? null;
-    }
-  }
+  const links = new Set(names.flatMap((name) => linkChain(snapshot.links, snapshot.forwards[name]?.link ?? null)));
   return snapshot.prompts.find(({ id, link }) => links.has(link) && !answered.has(id)) ?? null;
 }
 

@@ -1,6 +1,6 @@
 // What of a change of state is worth an event.
 import type { EventLevel } from '../model/event.ts';
-import { type ForwardView, type Snapshot, viewForward } from '../model/snapshot.ts';
+import { type ForwardView, linkChain, type Snapshot, viewForward } from '../model/snapshot.ts';
 import type { ForwardState } from '../model/state.ts';
 
 export interface Announcement {
@@ -37,7 +37,7 @@ export function announce(before: Snapshot, after: Snapshot): Announcement[] {
   const news: Announcement[] = [];
   for (const [name, entry] of Object.entries(after.forwards)) {
     const old = before.forwards[name];
-    const sameLink = entry.link === null || before.links[entry.link] === after.links[entry.link];
+    const sameLink = linkChain(after.links, entry.link).every((id) => before.links[id] === after.links[id]);
     if (old === entry && sameLink) continue;
     const view = viewForward(entry, after.links);
     const was = old === undefined ? null : viewForward(old, before.links);

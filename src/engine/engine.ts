@@ -11,9 +11,10 @@ import { version } from '../model/build.ts';
 import { type Config, type Forward, isSshForward, type SshForward } from '../model/config.ts';
 import { conflictError, findConflict } from '../model/conflicts.ts';
 import type { EventLevel } from '../model/event.ts';
+import type { Counters } from '../model/flow.ts';
 import type { Home } from '../model/home.ts';
 import type { LinkSpec } from '../model/host.ts';
-import type { Snapshot, TriggerHistory } from '../model/snapshot.ts';
+import { linkChain, type Snapshot, type TriggerHistory } from '../model/snapshot.ts';
 import type { ListenerStatus } from '../model/state.ts';
 import type { ConfigFile } from '../store/config-file.ts';
 import { announce } from './announce.ts';
@@ -129,12 +130,11 @@ export function createEngine(options: EngineOptions): Engine {
         dispatch({ type: 'listener', at: timestamp(), name: event.id, status: event.status });
         return;
       case 'link':
-        if (
-          event.status.is === 'failed' &&
-          event.status.error.code === 'no_common_algorithm' &&
-          runs.fallBack(event.id)
-        )
-          return;
+        if (event.status.is === 'failed') {
+          const embedded = state.links[event.id]?.spec.carrier === 'ssh2';
+          if (embedded && event.status.error.code === 'no_common_algorithm' && runs.fallBack(event.id)) return;
+          if (runs.leaving(event.id)) return;
+        }
         dispatch({ type: 'link', at: timestamp(), id: event.id, status: event.status });
         if (event.status.is === 'up') triggers.onLinkUp(event.id);
         return;
@@ -217,6 +217,7 @@ export function createEngine(options: EngineOptions): Engine {
       return state.links[id]?.spec.dest ?? null;
     },
     opened: (name) => state.forwards[name]?.opened ?? [],
+    inForce: (name) => state.forwards[name]?.listener.is === 'open',
     onStatus,
     onOpened: (name, opened) => dispatch({ type: 'opened', name, opened }),
     onSeen,
@@ -278,16 +279,8 @@ export function createEngine(options: EngineOptions): Engine {
   });
 
   /** The links these forwards run over, jump hosts' before those behind them. */
-  const linksOf = (names: readonly string[]): string[] => {
-    const links = new Set<string>();
-    for (const name of names) {
-      const chain: string[] = [];
-      for (let id = state.forwards[name]?.link ?? null; id !== null && !chain.includes(id); )
-        [id] = [state.links[id]?.spec.via ?? null, chain.unshift(id)];
-      for (const id of chain) links.add(id);
-    }
-    return [...links];
-  };
+  const linksOf = (names: readonly string[]): ReadonlySet<string> =>
+    new Set(names.flatMap((name) => linkChain(state.links, state.forwards[name]?.link ?? null)));
 
   /** Says so at once, or whoever waits for the outcome would take the old one for it. */
   const tryingAnew = (link: string): boolean => {
@@ -350,8 +343,15 @@ export function createEngine(options: EngineOptions): Engine {
         mappings.recover('nftables');
       if (existsSync(leaseFile(home))) mappings.recover('router');
       let beat = 0;
+      let moved: Record<string, Counters> = {};
+      let toldAtMs = 0;
       sampler = setInterval(() => {
-        publisher.counters(timestamp(), meter.sample());
+        Object.assign(moved, meter.sample());
+        if (Date.now() - toldAtMs >= state.settings.refreshMs - sampleEveryMs / 2) {
+          publisher.counters(timestamp(), moved);
+          moved = {};
+          toldAtMs = Date.now();
+        }
         if (++beat % 2 === 0)
           void mappings.count().catch((error: unknown) => log.warn({ err: error }, 'counters could not be read'));
       }, sampleEveryMs);

@@ -158,6 +158,11 @@ export function createRuns(options: RunsOptions) {
       const run = runs.get(id);
       if (run !== undefined && run.phase === 'stopping') finish(run);
     },
+    /** Whether all that runs over this link is about to start anew: what becomes of the old link is nobody's outcome. */
+    leaving(link: string): boolean {
+      const users = [...runs.values()].filter(({ links }) => links.includes(link));
+      return users.length > 0 && users.every(({ phase, next }) => phase === 'stopping' && next !== null);
+    },
     mismatched: () => mismatched,
     /** The embedded carrier cannot talk to this host; true when what runs over it will be tried over the other one. */
     fallBack(link: string): boolean {

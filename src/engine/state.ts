@@ -2,7 +2,14 @@
 import type { Config } from '../model/config.ts';
 import type { Failure } from '../model/errors.ts';
 import type { LinkSpec, Prompt } from '../model/host.ts';
-import type { ForwardEntry, Opening, Snapshot, TriggerHistory, Warning } from '../model/snapshot.ts';
+import {
+  type ForwardEntry,
+  linkChain,
+  type Opening,
+  type Snapshot,
+  type TriggerHistory,
+  type Warning,
+} from '../model/snapshot.ts';
 import type { LinkStatus, ListenerStatus, ProbeStatus } from '../model/state.ts';
 
 export type Action =
@@ -126,9 +133,7 @@ function bind(state: Snapshot, name: string, specs: readonly LinkSpec[]): Snapsh
 /** Links nobody runs over any more are forgotten. */
 function pruneLinks(state: Snapshot): Snapshot {
   const used = new Set<string>();
-  for (const { link } of Object.values(state.forwards)) {
-    for (let id = link; id !== null && !used.has(id); id = state.links[id]?.spec.via ?? null) used.add(id);
-  }
+  for (const { link } of Object.values(state.forwards)) for (const id of linkChain(state.links, link)) used.add(id);
   const ids = Object.keys(state.links);
   if (ids.every((id) => used.has(id))) return state;
   return { ...state, links: Object.fromEntries(Object.entries(state.links).filter(([id]) => used.has(id))) };
@@ -149,7 +154,8 @@ function withLinkStatus(state: Snapshot, at: string, id: string, status: LinkSta
   if (failure === null) return { ...state, links };
   const forwards = { ...state.forwards };
   for (const [name, entry] of Object.entries(state.forwards)) {
-    if (entry.link === id && entry.config.enabled) forwards[name] = { ...entry, lastError: { at, failure } };
+    if (entry.config.enabled && linkChain(links, entry.link).includes(id))
+      forwards[name] = { ...entry, lastError: { at, failure } };
   }
   return { ...state, links, forwards };
 }

@@ -35,6 +35,8 @@ export interface TriggersOptions {
   /** Destination of a link, for a remote forward over it; null when it is not known. */
   readonly linkDest: (link: string) => string | null;
   readonly opened: (name: string) => readonly Opening[];
+  /** Whether the trigger is in force as last heard. */
+  readonly inForce: (name: string) => boolean;
   readonly onStatus: (name: string, status: ListenerStatus) => void;
   readonly onOpened: (name: string, opened: readonly Opening[]) => void;
   readonly onSeen: (name: string, item: TriggerHistory) => void;
@@ -280,6 +282,10 @@ export function createTriggers(options: TriggersOptions) {
       if (wanted.has(name) || flowTriggers.has(name)) continue;
       onStatus(name, { is: 'closed' });
       options.onOpened(name, []);
+    }
+    // Whoever asked for one that is not in force waits for the outcome of this try, not of the one before.
+    for (const trigger of wanted.values()) {
+      if (!same(trigger) && !options.inForce(trigger.name)) onStatus(trigger.name, { is: 'opening' });
     }
     kernelTriggers = wanted;
     if (changed) options.setKernelTriggers([...wanted.values()].map(kernelTrigger));

@@ -51,9 +51,17 @@ function checkMapping(forward: Extract<Forward, { kind: 'mapping' }>): void {
 }
 
 /** A router's mapping to another machine is relayed on from here, so what a relay can do it can do too. */
-function refuseMisplaced({ via, proxyProtocol, masquerade, helper }: Extract<Forward, { kind: 'mapping' }>): void {
+function refuseMisplaced({
+  via,
+  proxyProtocol,
+  masquerade,
+  helper,
+  idleFlow,
+}: Extract<Forward, { kind: 'mapping' }>): void {
   const misplaced = [
     { flag: 'proxy-protocol', set: proxyProtocol, not: via === 'nftables', by: 'relay' },
+    // The kernel forgets idle connections by its own time limits (nf_conntrack_*_timeout).
+    { flag: 'idle-flow', set: idleFlow !== undefined, not: via === 'nftables', by: 'relay' },
     { flag: 'masquerade', set: masquerade, not: via !== 'nftables', by: 'nftables' },
     { flag: 'helper', set: helper !== undefined, not: via !== 'nftables', by: 'nftables' },
   ].find(({ set, not }) => set && not);

@@ -41,6 +41,32 @@ export interface LinkEntry {
   readonly status: LinkStatus;
 }
 
+/** The links from the outermost jump host's down to this one. */
+export function linkChain(links: Snapshot['links'], link: string | null): string[] {
+  const chain: string[] = [];
+  for (let id = link; id !== null && !chain.includes(id); id = links[id]?.spec.via ?? null) chain.unshift(id);
+  return chain;
+}
+
+/** How a link does as seen by what runs over it: while it waits for its jump host, that one's state is its own. */
+export function linkStatusSeen(links: Snapshot['links'], link: string | null): LinkStatus {
+  const chain = linkChain(links, link).flatMap((id) => links[id] ?? []);
+  const own = chain.at(-1)?.status ?? { is: 'idle' };
+  if (own.is !== 'connecting') return own;
+  const jump = chain.slice(0, -1).find(({ status }) => status.is !== 'up');
+  if (jump === undefined) return own;
+  const failed = (error: Failure): Failure => ({
+    code: 'jump_failed',
+    message: `the jump host ${jump.spec.dest} is not up: ${error.message}`,
+    hint: error.hint,
+  });
+  const { status } = jump;
+  if (status.is === 'waiting') return status;
+  if (status.is === 'retrying') return { ...status, error: failed(status.error) };
+  if (status.is === 'connecting' && status.after !== undefined) return { ...status, after: failed(status.after) };
+  return own;
+}
+
 /** A standing remark about the machine or the engine, from the warning table. */
 export interface Warning {
   readonly code: string;
@@ -138,7 +164,7 @@ export function viewForward(
 ): ForwardView {
   const { config, listener, link } = entry;
   const linkEntry = link === null ? null : (links[link] ?? null);
-  const linkStatus: LinkStatus | null = isSshForward(config) ? (linkEntry?.status ?? { is: 'idle' }) : null;
+  const linkStatus: LinkStatus | null = isSshForward(config) ? linkStatusSeen(links, link) : null;
   const derived = deriveState(config.enabled, listener, linkStatus, entry.probe);
   return {
     name: config.name,

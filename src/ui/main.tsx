@@ -1,3 +1,4 @@
+import os from 'node:os';
 import type { ReadStream, WriteStream } from 'node:tty';
 import { render, type SuspendTerminal } from 'ink';
 import type { Client } from '../client/client.ts';
@@ -10,6 +11,7 @@ import { askBackground, type Background } from './background.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { createDashboard, type Dashboard } from './dashboard.ts';
 import { createPainter, type Painter } from './paint.ts';
+import { sshHostNames } from './ssh-hosts.ts';
 import { chooseTheme, themes } from './theme.ts';
 
 export interface DashboardProgram {
@@ -40,6 +42,7 @@ export async function runDashboard(options: DashboardProgram): Promise<number> {
     clock: options.clock ?? systemClock,
     glyphs: localeIsUtf8(env) ? unicodeGlyphs : asciiGlyphs,
     size: { columns: stdout.columns || 80, rows: stdout.rows || 24 },
+    sshHosts: () => sshHostNames(env.HOME || os.homedir()),
     terminal: {
       copy: (text) => void stdout.write(`\u001b]52;c;${Buffer.from(text).toString('base64')}\u0007`),
       notify: (text) => void stdout.write(`\u0007\u001b]9;${safeText(text)}\u0007`),

@@ -334,6 +334,7 @@ export function createFakeEngine({ scenario, now }: Options): FakeEngine {
     },
     events: () => [...events],
     history: ({ forward, range }: Params<'history'>) => history(forward, range),
+    days: ({ forward }: Params<'days'>) => scenario.days?.(forward ?? null) ?? [],
     hosts: () => Object.values(snapshot.links),
     answer: ({ prompt, answer }: Params<'answer'>) => {
       const asked = snapshot.prompts.find(({ id }) => id === prompt);

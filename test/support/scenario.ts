@@ -4,7 +4,7 @@ import type { Config, Forward, Forward as ForwardSchema, Settings } from '../../
 import type { EventLevel } from '../../src/model/event.ts';
 import type { Flow } from '../../src/model/flow.ts';
 import type { Prompt } from '../../src/model/host.ts';
-import type { AuditRow, Device, RouterReport } from '../../src/model/reports.ts';
+import type { AuditRow, DayTotal, Device, RouterReport } from '../../src/model/reports.ts';
 import type { ForwardEntry, Opening, Snapshot } from '../../src/model/snapshot.ts';
 import type { ListenerStatus, ProbeStatus } from '../../src/model/state.ts';
 
@@ -35,6 +35,7 @@ export interface Scenario {
   readonly rate: (name: string, at: number) => { rx: number; tx: number };
   readonly totals: (name: string) => { rx: number; tx: number; flowsTotal: number };
   readonly flows: (name: string, iso: Iso, now: number) => readonly Flow[];
+  readonly days?: (forward: string | null) => DayTotal[];
   readonly devices: readonly Device[];
   readonly router: RouterReport;
   readonly audit: readonly AuditRow[];
@@ -340,6 +341,12 @@ export const workday: Scenario = {
       pid: here ? 3100 + Math.floor(hash(`${name}pid${i}`) * 900) : null,
     }));
   },
+  days: (forward) =>
+    Array.from({ length: 12 }, (_, i) => ({
+      day: `2026-11-${String(11 + i).padStart(2, '0')}`,
+      rx: Math.floor(hash(`${forward} rx ${i}`) * (forward === null ? 9e11 : 4e10)),
+      tx: Math.floor(hash(`${forward} tx ${i}`) * (forward === null ? 3e11 : 9e9)),
+    })),
   devices: [
     {
       name: 'gamebox',

@@ -76,6 +76,7 @@ export async function openStage({
     clock,
     glyphs,
     size: { columns, rows },
+    sshHosts: () => ['gate', 'bastion.example.com'],
     terminal: {
       copy: (text) => void copied.push(text),
       notify: (text) => void notified.push(text),

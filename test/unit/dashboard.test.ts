@@ -166,3 +166,20 @@ test('sessions are made, renamed, filled and shown', async () => {
   await stage.press('S', 'j', 'j', 'enter');
   expect(stage.scene().ids).toEqual(['intra', 'scratch']);
 });
+
+test('a form offers hosts, machines and presets, and tab finishes what is begun', async () => {
+  stage = await openStage();
+  await stage.press('n', 'd');
+  await stage.type('1081\tgat');
+  expect(stage.text()).toContain(' gate ');
+  await stage.press('tab');
+  expect(stage.scene().ui.overlays.at(-1)).toMatchObject({ fields: { host: { text: 'gate' } } });
+  await stage.press('esc', 'n', 'm');
+  await stage.type('minecraft\t\tgamebox');
+  await stage.settle();
+  expect(stage.text()).toContain('192.168.1.20  gamebox, reserved lease');
+  await stage.press('ctrl+n', 'enter');
+  expect(stage.scene().ui.overlays.at(-1)).toMatchObject({
+    fields: { listen: { text: '25565' }, target: { text: '192.168.1.20' } },
+  });
+});

@@ -63,14 +63,16 @@ describe('why a control master ended', () => {
     const log = `@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @
 The fingerprint for the ED25519 key sent by the remote host is
 SHA256:hjOdnXq4Bl8pffN735YsGQ/cRoJ9LQVBsvwioQlzZfA.
-Offending ED25519 key in /tmp/kh2:1
+Offending ED25519 key in /tmp/no-such-kh2:1
 Host key for [127.0.0.1]:23451 has changed and you have requested strict checking.
 Host key verification failed.`;
     const failure = masterFailure(log.split('\n'), false, 'exit code 255');
     expect(failure.code).toBe('host_key_changed');
     expect(failure.message).toBe(
-      'the key of [127.0.0.1]:23451 is now SHA256:hjOdnXq4Bl8pffN735YsGQ/cRoJ9LQVBsvwioQlzZfA, not the one in /tmp/kh2:1',
+      'the host key of [127.0.0.1]:23451 changed: it shows SHA256:hjOdnXq4Bl8pffN735YsGQ/cRoJ9LQVBsvwioQlzZfA, ' +
+        '/tmp/no-such-kh2:1 has another; no login was tried',
     );
+    expect(failure.hint).toContain('ssh-keygen -f "/tmp/no-such-kh2" -R "[127.0.0.1]:23451"');
   });
 });
 

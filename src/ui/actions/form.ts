@@ -68,7 +68,8 @@ export function formActions(core: Core) {
   /** What the engine said about another text is no longer true. */
   const withoutStale = (before: FormState, after: FormState): FormState =>
     before.fields === after.fields ? after : { ...after, preview: null };
-  const openForm = (form: FormState) => {
+  const openForm = (opened: FormState) => {
+    const form = { ...opened, hosts: opened.order.includes('host') ? core.sshHosts() : [] };
     asked = '';
     core.act({ do: 'open', overlay: { is: 'form', ...form } });
     put(form);

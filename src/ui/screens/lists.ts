@@ -1,5 +1,6 @@
 // The views that are one list: flows, events, hosts, audit, router and devices, sessions.
 import { auditColumns, sortAudit } from '../../present/audit.ts';
+import { dayColumns } from '../../present/days.ts';
 import { eventColumns } from '../../present/events.ts';
 import { flowColumns } from '../../present/flows.ts';
 import { hostColumns, hostDetails, hostReason, hostRows, linkLook } from '../../present/hosts.ts';
@@ -124,6 +125,22 @@ function portLines(scene: Scene, width: number, height: number): Line[] {
   if (below === 0 || selected === undefined) return lines;
   const text = finding.map((part): Line => [seg(` ${part}`)]);
   return [...lines, ...panel({ left: `${selected.proto}/${selected.port}` }, text, width, scene.glyphs)];
+}
+
+export function daysLines(scene: Scene, width: number, height: number): Line[] {
+  const { glyphs, place, resources } = scene;
+  const { value, error } = resources.get({ what: 'days', forward: null });
+  const rows = [...(value ?? [])].reverse();
+  return listLines({
+    title: { left: `traffic of each day ${glyphs.dot} ${rows.length}`, focused: true },
+    columns: dayColumns(rows, glyphs),
+    rows,
+    at: place?.index ?? -1,
+    width,
+    height,
+    glyphs,
+    empty: error ?? 'nothing has been carried yet',
+  });
 }
 
 export function networkLines(scene: Scene, width: number, height: number): Line[] {

@@ -1,17 +1,35 @@
 // OpenSSH's words as our failures.
+import { readFileSync } from 'node:fs';
 import type { FailureCode } from '../../../model/errors.ts';
 import { SallyportError } from '../../../model/errors.ts';
+import { fingerprint, parseKnownHosts } from '../../../ssh/known-hosts.ts';
 import { plainText } from '../../../ssh/plain-text.ts';
 
 interface Words {
   readonly pattern: RegExp;
   readonly code: FailureCode;
-  readonly hint: string;
+  readonly hint: string | ((log: string) => string);
   /** Which message to show instead of the matching line. */
   readonly message?: (found: RegExpExecArray, log: string) => string;
 }
 
 const after = (log: string, pattern: RegExp) => plainText(pattern.exec(log)?.[1] ?? '');
+
+/** Line and file of the key that is known, and the host as known_hosts has it. */
+function changedAt(log: string): [line: number, file: string, host: string] {
+  const [, file = '', line = '0'] = /^Offending .*key in (.+):(\d+)\s*$/m.exec(log) ?? [];
+  return [Number(line), plainText(file), after(log, /^Host key for (.*?) has changed/m)];
+}
+
+/** Fingerprint of the key on a line of a known_hosts file; null where it cannot be read any more. */
+function keyAt(file: string, line: number): string | null {
+  try {
+    const entry = parseKnownHosts(readFileSync(file, 'utf8'), file).find((each) => each.line === line);
+    return entry === undefined ? null : fingerprint(entry.key);
+  } catch {
+    return null;
+  }
+}
 
 /** First match wins, so what explains more comes first. */
 const masterWords: readonly Words[] = [
@@ -24,12 +42,16 @@ const masterWords: readonly Words[] = [
   {
     pattern: /REMOTE HOST IDENTIFICATION HAS CHANGED|^Host key for .* has changed/m,
     code: 'host_key_changed',
-    hint: 'if the change is known to be right, remove the old key with ssh-keygen -R and connect again',
+    hint: (log) => {
+      const [, file = '', host = ''] = changedAt(log);
+      const command = `ssh-keygen -f ${JSON.stringify(file)} -R ${JSON.stringify(host)}`;
+      return `somebody may be in between; if the change is right: ${command}`;
+    },
     message: (_, log) => {
-      const fingerprint = after(log, /^(SHA256:\S+?)\.?$/m);
-      const place = after(log, /^Offending .*key in (\S+:\d+)/m);
-      const host = after(log, /^Host key for (.*?) has changed/m);
-      return `the key of ${host || 'the host'} is now ${fingerprint}, not the one in ${place}`;
+      const print = after(log, /^(SHA256:\S+?)\.?$/m);
+      const [line, file, host] = changedAt(log);
+      const known = keyAt(file, line);
+      return `the host key of ${host || 'the host'} changed: it shows ${print}, ${file}:${line} has ${known ?? 'another'}; no login was tried`;
     },
   },
   {
@@ -122,7 +144,9 @@ export function masterFailure(lines: readonly string[], wasUp: boolean, exit: st
   }
   for (const { pattern, code, hint, message } of masterWords) {
     const found = pattern.exec(log);
-    if (found !== null) return new SallyportError(code, message?.(found, log) ?? plainText(found[0]), hint);
+    if (found === null) continue;
+    const next = typeof hint === 'string' ? hint : hint(log);
+    return new SallyportError(code, message?.(found, log) ?? plainText(found[0]), next);
   }
   const last = log.split('\n').findLast((line) => line.trim() !== '');
   return new SallyportError('handshake_failed', plainText(last ?? `ssh ended (${exit})`), 'try the same with ssh -v');

@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import type { Listen, Target } from '../../../model/endpoint.ts';
 import { SallyportError } from '../../../model/errors.ts';
 import type { LinkSpec, PromptAnswer } from '../../../model/host.ts';
+import { optionText } from '../../../ssh/option-values.ts';
 import { sshEnvironment } from '../../../ssh/resolve.ts';
 import type { FarListener, Origin } from '../carrier.ts';
 import type { LinkContext, LinkFactory, ManagedLink } from '../link-context.ts';
@@ -109,9 +110,17 @@ class OpensshLink implements ManagedLink {
         await this.asker.settled();
         attempt.signal.throwIfAborted();
         const brokeOff = error instanceof SallyportError && brokenOff.has(error.code);
-        if (!brokeOff || !this.questions.carryOver()) throw error;
+        if (!brokeOff || !this.questions.carryOver()) throw this.namingJump(error);
       }
     }
+  }
+
+  /** ssh runs its jump as a proxy of its own, and its words don't tell the two apart. */
+  private namingJump(error: unknown): unknown {
+    const jump = optionText(this.spec.options, 'proxyjump').split(',').at(-1);
+    if (!jump || !(error instanceof SallyportError) || error.code !== 'proxy_failed') return error;
+    const hint = `sallyport host ${jump} shows how it is reached`;
+    return new SallyportError('jump_failed', `the jump host ${jump} ended before the host answered`, hint);
   }
 
   private async tryOnce(ssh: string, attempt: Attempt): Promise<OpensshConnection> {

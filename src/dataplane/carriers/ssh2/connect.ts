@@ -7,7 +7,7 @@ import type { Ssh2Connection } from './connection.ts';
 import { EndedWhileAsking, Login } from './login.ts';
 import type { SecretStore } from './secrets.ts';
 import type { LinkSettings } from './settings.ts';
-import { openTransport, type Transport } from './transport.ts';
+import { jumpReady, openTransport, type Transport } from './transport.ts';
 
 /** What all tries of one link share. */
 export interface ConnectParts {
@@ -44,20 +44,17 @@ async function tryOnce(parts: ConnectParts, attempt: Attempt): Promise<Ssh2Conne
 }
 
 async function openInTime({ settings, context }: ConnectParts, attempt: Attempt): Promise<Transport> {
+  // A jump host takes its own time, and a person may be asked for it.
+  if (context.via !== null) await jumpReady(settings, context.via, attempt.signal);
   const seconds = Math.round(settings.connectMs / 1000);
   const timeout = new AbortController();
   const timer = setTimeout(() => {
     timeout.abort(
-      context.via === null
-        ? new SallyportError(
-            'host_timeout',
-            `${settings.spec.dest} does not answer within ${seconds} s`,
-            'is it up, and is a firewall between? ConnectTimeout sets how long to wait',
-          )
-        : new SallyportError(
-            'jump_failed',
-            `the jump host ${settings.jump || 'in between'} is not up after ${seconds} s`,
-          ),
+      new SallyportError(
+        'host_timeout',
+        `${settings.spec.dest} does not answer within ${seconds} s`,
+        'is it up, and is a firewall between? ConnectTimeout sets how long to wait',
+      ),
     );
   }, settings.connectMs);
   try {

@@ -1,6 +1,7 @@
 // The private parts of ssh2 1.17.0 (pinned) that this carrier leans on, named in one place. ssh2 has no public way to
 // widen a channel's window, to tell a lost connection from a closed channel, or to time a keepalive.
 import type { Client } from 'ssh2';
+import type { Extension } from './rsa-signatures.ts';
 
 interface Protocol {
   channelData(channel: number, data: Buffer): void;
@@ -11,7 +12,10 @@ interface Protocol {
   ping(): void;
   rekey(): void;
   parse(chunk: Buffer, at: number, end: number): void;
-  readonly _handlers: { DEBUG?: (protocol: unknown, display: boolean, message: string) => void };
+  readonly _handlers: {
+    DEBUG?: (protocol: unknown, display: boolean, message: string) => void;
+    EXT_INFO?: (protocol: unknown, extensions: readonly Extension[]) => void;
+  };
 }
 
 interface Writable {

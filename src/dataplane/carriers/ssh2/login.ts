@@ -12,6 +12,7 @@ import { clientFailure, type Phase } from './failures.ts';
 import { checkHostKey } from './host-check.ts';
 import { gateIdent } from './ident-gate.ts';
 import { internals } from './internals.ts';
+import { chooseRsaSignature } from './rsa-signatures.ts';
 import type { Transport } from './transport.ts';
 
 /** A server that is silent for this long during the log-in is not thinking about it. */
@@ -207,6 +208,7 @@ export class Login {
       },
     });
     gateIdent(internals(client)._protocol);
+    chooseRsaSignature(internals(client)._protocol, options);
   }
 
   private hostCheckParts() {

@@ -1,6 +1,7 @@
 // Connecting to a host with several addresses: Happy Eyeballs, RFC 8305.
 import dns from 'node:dns/promises';
 import net from 'node:net';
+import { SallyportError } from '../../../model/errors.ts';
 
 /** RFC 8305 section 5: the Connection Attempt Delay. */
 const attemptDelayMs = 250;
@@ -34,7 +35,11 @@ export async function connectTcp(options: TcpOptions): Promise<net.Socket> {
     dns.lookup(host, { all: true, family: bindFamily === 0 ? family : bindFamily }),
     signal,
   );
-  const queue = interleave(found);
+  // An address given as such comes back whatever family was asked for.
+  const queue = interleave(found.filter((address) => family === 0 || address.family === family));
+  if (queue.length === 0) {
+    throw new SallyportError('host_unresolved', `${host} has no IPv${family} address`, 'AddressFamily asks for one');
+  }
   return new Promise<net.Socket>((resolve, reject) => {
     const open = new Set<net.Socket>();
     let timer: NodeJS.Timeout | undefined;

@@ -41,10 +41,19 @@ function jumpFailure(error: unknown, settings: LinkSettings): SallyportError {
   );
 }
 
+/** Waits until the jump host is up. @throws SallyportError `jump_failed` where it gave up; the signal's reason */
+export async function jumpReady(settings: LinkSettings, via: Link, signal: AbortSignal): Promise<void> {
+  try {
+    await via.ready(signal);
+  } catch (error) {
+    if (signal.aborted && error === signal.reason) throw error;
+    throw jumpFailure(error, settings);
+  }
+}
+
 async function openThroughJump(settings: LinkSettings, via: Link, signal: AbortSignal): Promise<Transport> {
   const { host, port } = settings;
   try {
-    await via.ready(signal);
     const stream = await via.dial({ host, port }, { address: '127.0.0.1', port: 0 }, signal);
     let received = 0;
     const push = stream.push.bind(stream);

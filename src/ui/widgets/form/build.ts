@@ -286,6 +286,7 @@ export function startForm(kind: ForwardKind, editing: Forward | null): FormState
     at: 0,
     more: false,
     named: editing !== null,
+    hosts: [],
     preview: null,
     pick: -1,
     touched: [],

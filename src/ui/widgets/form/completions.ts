@@ -11,11 +11,12 @@ export interface Completion {
 
 const of = (texts: Iterable<string>, hint = ''): Completion[] => [...new Set(texts)].map((text) => ({ text, hint }));
 
-function hosts({ picture }: Scene): Completion[] {
+function hosts({ picture }: Scene, configured: readonly string[]): Completion[] {
   const { links = {}, forwards = {} } = picture?.snapshot ?? {};
   return of([
     ...Object.values(forwards).flatMap(({ config }) => (isSshForward(config) ? [config.host] : [])),
     ...Object.values(links).map(({ spec }) => spec.dest),
+    ...configured,
   ]);
 }
 
@@ -36,7 +37,7 @@ const gateways: Readonly<Record<string, string>> = {
 function all(scene: Scene, form: FormState, id: FieldId): Completion[] {
   switch (id) {
     case 'host':
-      return hosts(scene);
+      return hosts(scene, form.hosts);
     case 'target':
       return form.kind === 'mapping'
         ? devices(scene)
