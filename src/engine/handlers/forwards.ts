@@ -130,6 +130,7 @@ export function forwardHandlers(engine: Engine): Pick<Handlers, Mine> {
         if (free) engine.meter.rename(next.name, name);
         throw error;
       }
+      await engine.mappings.caughtUp();
       return viewNamed(engine, forward.name);
     },
     up: (selection) => {
@@ -141,9 +142,10 @@ export function forwardHandlers(engine: Engine): Pick<Handlers, Mine> {
       engine.retryLinks(names);
       return names;
     },
-    down: (selection) => {
+    down: async (selection) => {
       const names = desired.select(selection);
       desired.enable(names, false);
+      await engine.mappings.caughtUp();
       return names;
     },
     restart: (selection) => {
@@ -152,9 +154,10 @@ export function forwardHandlers(engine: Engine): Pick<Handlers, Mine> {
       desired.enable(names, true);
       return names;
     },
-    remove: (selection) => {
+    remove: async (selection) => {
       const names = desired.select(selection);
       if (names.length > 0) desired.remove(names);
+      await engine.mappings.caughtUp();
       return names;
     },
     settle: async ({ names, timeoutMs }) => {
