@@ -113,7 +113,9 @@ export class FarListeners {
       return new SallyportError(
         'remote_port_reclaim',
         `${where} on the SSH server is still held, most likely by our own lost connection`,
-        'it comes back once the server notices; ClientAliveInterval in its sshd_config makes that quicker',
+        'socket' in at
+          ? 'remove the file there, or set StreamLocalBindUnlink yes in its sshd_config, which replaces it'
+          : 'it comes back once the server notices; ClientAliveInterval in its sshd_config makes that quicker',
       );
     }
     if ('socket' in at) {
