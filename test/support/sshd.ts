@@ -66,6 +66,7 @@ export class Sshd {
         'PermitRootLogin yes',
         'AllowTcpForwarding yes',
         'AllowStreamLocalForwarding yes',
+        'Subsystem sftp internal-sftp',
         'LogLevel VERBOSE',
         'MaxStartups 100',
         '',

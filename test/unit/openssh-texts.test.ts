@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { channelFailure, masterFailure } from '../../src/dataplane/carriers/openssh/failures.ts';
+import { channelFailure, masterFailure, silence } from '../../src/dataplane/carriers/openssh/failures.ts';
 import { LineCutter, loggedTarget, readLogLine } from '../../src/dataplane/carriers/openssh/master-log.ts';
 import { readPrompt } from '../../src/dataplane/carriers/openssh/prompt-text.ts';
 
@@ -57,6 +57,13 @@ describe('why a control master ended', () => {
     const lines = ['debug1: Connection refused is only talk', ...log.split('\n')];
     expect(masterFailure(lines, false, 'exit code 255')).toMatchObject({ code });
     expect(masterFailure(lines, true, 'SIGKILL')).toMatchObject({ code: 'host_lost' });
+  });
+
+  test('what a master hangs in', () => {
+    const kex = ['debug1: SSH2_MSG_NEWKEYS received', 'debug1: rekey in after 134217728 blocks'];
+    expect(silence([])).toMatchObject({ code: 'host_timeout' });
+    expect(silence(kex)).toMatchObject({ code: 'agent_unreachable' });
+    expect(silence([...kex, 'debug1: SSH2_MSG_SERVICE_ACCEPT received'])).toMatchObject({ code: 'host_timeout' });
   });
 
   test('a changed key is told with fingerprint and place', () => {

@@ -152,6 +152,20 @@ export function masterFailure(lines: readonly string[], wasUp: boolean, exit: st
   return new SallyportError('handshake_failed', plainText(last ?? `ssh ended (${exit})`), 'try the same with ssh -v');
 }
 
+/** What a connection that is not up yet hangs in, from its whole log. */
+export function silence(lines: readonly string[]): SallyportError {
+  const seen = (word: string) => lines.some((line) => line.includes(word));
+  // Between the two ssh only reads its keys, and asks the agent for its own.
+  if (seen('SSH2_MSG_NEWKEYS received') && !seen('SSH2_MSG_SERVICE_ACCEPT received')) {
+    return new SallyportError(
+      'agent_unreachable',
+      'ssh waits for the SSH agent, which does not answer',
+      'restart the agent, or set IdentityAgent none for this host',
+    );
+  }
+  return new SallyportError('host_timeout', 'the host stopped answering during the handshake', 'is it overloaded?');
+}
+
 /** Why a channel was not opened (RFC 4254 section 5.1, in sshd's words). */
 export function channelFailure(reason: string, target: string): SallyportError {
   const why = plainText(reason).replace(/^connect failed: /, '');

@@ -2,7 +2,7 @@
 import net from 'node:net';
 import path from 'node:path';
 import type { Duplex } from 'node:stream';
-import { formatEndpoint, formatListen, type Listen } from '../../../model/endpoint.ts';
+import { formatListen, type Listen } from '../../../model/endpoint.ts';
 import { SallyportError } from '../../../model/errors.ts';
 import { plainText } from '../../../ssh/plain-text.ts';
 import type { FarListener, Origin } from '../carrier.ts';
@@ -20,7 +20,7 @@ export interface FarListenersOptions {
 }
 
 /** As long as a server may need to notice that our former connection is dead. */
-const reclaimMs = 300_000;
+const reclaimMs = 3 * 3600_000;
 /** How far the log may lag behind the connection it tells of. */
 const originMs = 100;
 const unknownOrigin: Origin = { address: '0.0.0.0', port: 0 };
@@ -127,7 +127,16 @@ export class FarListeners {
   ): Promise<SallyportError> {
     if (!this.options.alive()) return lostHost();
     const name = formatListen(at);
+    const lostAt = this.options.formerly.get(name);
+    const reclaims = lostAt !== undefined && Date.now() - lostAt < reclaimMs;
     if ('socket' in at) {
+      if (reclaims) {
+        return new SallyportError(
+          'remote_port_reclaim',
+          `${name} on the SSH server is still there, most likely from our own lost connection`,
+          'remove the file there, or set StreamLocalBindUnlink yes in its sshd_config, which replaces it',
+        );
+      }
       return new SallyportError(
         'remote_listen_denied',
         `the SSH server does not listen on ${name}`,
@@ -147,11 +156,10 @@ export class FarListeners {
     const trial = await this.options.control('forward', '-R', `${from(any)}:${specPath(socketPath)}`);
     if (!trial.ok) return denied;
     await this.options.control('cancel', '-R', `${from(any)}:${specPath(socketPath)}`);
-    const lostAt = this.options.formerly.get(name);
-    if (lostAt !== undefined && Date.now() - lostAt < reclaimMs) {
+    if (reclaims) {
       return new SallyportError(
         'remote_port_reclaim',
-        `${formatEndpoint({ host: 'the SSH server', port: at.port })} is still held by our lost connection`,
+        `port ${at.port} on the SSH server is still held, most likely by our own lost connection`,
         'it is tried again; ClientAliveInterval on the server shortens the wait',
       );
     }

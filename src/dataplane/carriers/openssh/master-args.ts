@@ -23,7 +23,9 @@ export function masterArgs(spec: LinkSpec, timings: LinkTimings, control: string
   if (options.logverbose !== undefined) insist.push(`LogVerbose=*:channel_input_open_confirmation():*`);
   if (options.forkafterauthentication !== undefined) insist.push('ForkAfterAuthentication=no');
   if (options.serveraliveinterval === undefined || options.serveraliveinterval === '0') {
-    insist.push(`ServerAliveInterval=${timings.keepaliveSeconds}`, `ServerAliveCountMax=${timings.keepaliveCount}`);
+    // ssh gives up one interval after the last of its questions.
+    const questions = Math.max(1, timings.keepaliveCount - 1);
+    insist.push(`ServerAliveInterval=${timings.keepaliveSeconds}`, `ServerAliveCountMax=${questions}`);
   }
   if (options.connecttimeout === undefined || options.connecttimeout === 'none') {
     insist.push(`ConnectTimeout=${connectSeconds}`);

@@ -1,7 +1,7 @@
 // One control master: the ssh process that holds the connection.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { SallyportError } from '../../../model/errors.ts';
-import { masterFailure } from './failures.ts';
+import { masterFailure, silence } from './failures.ts';
 import { Lifeline } from './lifeline.ts';
 import { LineCutter, type LogEvent, readLogLine } from './master-log.ts';
 
@@ -170,11 +170,7 @@ export class Master {
         this.restartWatchdog();
         return;
       }
-      this.stuck = new SallyportError(
-        'host_timeout',
-        'the host stopped answering during the handshake',
-        'is it overloaded?',
-      );
+      this.stuck = silence(this.lines);
       this.signal('SIGTERM');
     }, this.options.quietMs ?? 60_000);
   }

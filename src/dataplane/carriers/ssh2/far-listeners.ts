@@ -5,6 +5,7 @@ import { SallyportError } from '../../../model/errors.ts';
 import { plainText } from '../../../ssh/plain-text.ts';
 import type { FarListener, Origin } from '../carrier.ts';
 import { ChannelStream, type WindowBudget } from './channel-stream.ts';
+import { isDeadSocket, removeFarSocket } from './far-socket-file.ts';
 import { internals, type OpenedChannel } from './internals.ts';
 
 export type Accept = (stream: ChannelStream, peer: Origin) => void;
@@ -67,7 +68,7 @@ export class FarListeners {
   async listen(at: Listen, accept: Accept, signal: AbortSignal): Promise<FarListener> {
     const name = listenName(at);
     this.said = '';
-    const port = await this.ask(at, name);
+    const port = await this.claim(at, name);
     const granted = 'socket' in at ? name : `${bindAddress(at.address)}:${port}`;
     this.earlier.delete(name);
     this.held.add(name);
@@ -82,6 +83,18 @@ export class FarListeners {
       signal.throwIfAborted();
     }
     return { at: shown(at, port), port: 'socket' in at ? null : port, close };
+  }
+
+  /** Asks for the listener; a socket file there that nobody listens on is replaced, as our own end does it. */
+  private async claim(at: Listen, name: string): Promise<number> {
+    try {
+      return await this.ask(at, name);
+    } catch (error) {
+      const inTheWay = error instanceof SallyportError && /^remote_port_/.test(error.code);
+      if (!inTheWay || !('socket' in at) || !(await isDeadSocket(this.client, at.socket))) throw error;
+      if (!(await removeFarSocket(this.client, at.socket))) throw error;
+      return this.ask(at, name);
+    }
   }
 
   private ask(at: Listen, name: string): Promise<number> {
@@ -113,7 +126,9 @@ export class FarListeners {
       return new SallyportError(
         'remote_port_reclaim',
         `${where} on the SSH server is still held, most likely by our own lost connection`,
-        'it comes back once the server notices; ClientAliveInterval in its sshd_config makes that quicker',
+        'socket' in at
+          ? 'remove the file there, or set StreamLocalBindUnlink yes in its sshd_config, which replaces it'
+          : 'it comes back once the server notices; ClientAliveInterval in its sshd_config makes that quicker',
       );
     }
     if ('socket' in at) {
@@ -144,7 +159,8 @@ export class FarListeners {
         resolve();
       }
     });
-    await Promise.race([released, this.lost]);
+    const cleared = 'socket' in at ? released.then(() => removeFarSocket(this.client, at.socket)) : released;
+    await Promise.race([cleared, this.lost]);
   }
 
   private hand(channel: OpenedChannel, accept: Accept, peer: Origin): void {
