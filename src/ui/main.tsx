@@ -92,6 +92,8 @@ export async function runDashboard(options: DashboardProgram): Promise<number> {
     {
       stdin,
       stdout,
+      // Ink takes CI=true for no terminal; whoever called this has looked at the terminal itself.
+      interactive: true,
       exitOnCtrlC: false,
       patchConsole: false,
       alternateScreen: true,
