@@ -1,5 +1,6 @@
 import type { Client } from '../client/client.ts';
 import type { Home } from '../model/home.ts';
+import { askBackground } from '../ui/background.ts';
 
 /** What the dashboard is given. */
 export interface DashboardOptions {
@@ -10,10 +11,22 @@ export interface DashboardOptions {
   readonly stdout: NodeJS.WriteStream;
 }
 
-/** Runs until the person leaves; the exit code. */
-export type RunDashboard = (options: DashboardOptions) => Promise<number>;
-
-/** The one place React comes in, and only when somebody wants to look. */
-export async function loadDashboard(): Promise<RunDashboard> {
-  return (await import('../ui/main.tsx')).runDashboard;
+/**
+ * Shows the dashboard until the person leaves; the exit code. The engine and the terminal are asked first: they answer
+ * while the screen's code is read, which is the one place React comes in.
+ */
+export async function openDashboard(options: DashboardOptions): Promise<number> {
+  const { env, stdin, stdout } = options;
+  const first = options.client();
+  // Whoever takes it hears of its failure.
+  first.catch(() => {});
+  let early: Promise<Client> | null = first;
+  const client = () => {
+    const given = early ?? options.client();
+    early = null;
+    return given;
+  };
+  const background = askBackground(env, stdin, stdout);
+  const { runDashboard } = await import('../ui/main.tsx');
+  return runDashboard({ ...options, client, background });
 }

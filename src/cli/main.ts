@@ -3,7 +3,7 @@ import { engineBeside } from '../client/connect.ts';
 import { findHome } from '../model/home.ts';
 import { list } from './commands/ls.ts';
 import { type Context, contextFrom } from './context.ts';
-import { loadDashboard } from './dashboard.ts';
+import { openDashboard } from './dashboard.ts';
 import { exitCodeOf } from './exit.ts';
 import { failureOf, reportFailure } from './failure.ts';
 import { outputTo } from './output.ts';
@@ -21,7 +21,7 @@ async function run(context: Context): Promise<number> {
   }
   if (argv.every((word) => word === '--json')) {
     if (argv.length > 0 || !stdin.isTTY || !stdout.isTTY) await list(context, argv.length > 0);
-    else return (await loadDashboard())({ client: () => context.engine(), home, env, stdin, stdout });
+    else return openDashboard({ client: () => context.engine(), home, env, stdin, stdout });
     return context.exitCode;
   }
   // The dashboard's first frame does not wait for all the commands to be read.

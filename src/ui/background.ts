@@ -18,19 +18,28 @@ export function readReply(input: string): { background: Background | null; rest:
   return { background: 0.299 * r + 0.587 * g + 0.114 * b > 0.5 ? 'light' : 'dark', rest, complete };
 }
 
+/** How long the first picture waits for an answer. */
+const patienceMs = 120;
+
+/** The environment's word costs nothing; where there is none, the terminal is asked. */
+function asks(env: NodeJS.ProcessEnv, stdin: ReadStream, stdout: WriteStream): boolean {
+  return stdin.isTTY && stdout.isTTY && !env.COLORFGBG && !env.NO_COLOR && env.TERM !== 'dumb' && env.TERM !== 'linux';
+}
+
 /** Asks, and waits a moment for the answer; what was typed meanwhile stays in the input. Null when none came. */
 export async function askBackground(
+  env: NodeJS.ProcessEnv,
   stdin: ReadStream,
   stdout: WriteStream,
-  timeoutMs: number,
 ): Promise<Background | null> {
+  if (!asks(env, stdin, stdout)) return null;
   let input = '';
   const done = Promise.withResolvers<void>();
   const onReadable = () => {
     for (let chunk = stdin.read(); chunk !== null; chunk = stdin.read()) input += String(chunk);
     if (readReply(input).complete) done.resolve();
   };
-  const timer = setTimeout(done.resolve, timeoutMs);
+  const timer = setTimeout(done.resolve, patienceMs);
   stdin.setRawMode(true);
   stdin.on('readable', onReadable);
   stdout.write(question);

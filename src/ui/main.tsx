@@ -7,7 +7,7 @@ import type { Home } from '../model/home.ts';
 import { asciiGlyphs, localeIsUtf8, unicodeGlyphs } from '../present/glyphs.ts';
 import { safeText } from '../present/sanitize.ts';
 import { App } from './app.tsx';
-import { askBackground, type Background } from './background.ts';
+import type { Background } from './background.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { createDashboard, type Dashboard } from './dashboard.ts';
 import { createPainter, type Painter } from './paint.ts';
@@ -21,6 +21,8 @@ export interface DashboardProgram {
   readonly env: NodeJS.ProcessEnv;
   readonly stdin: ReadStream;
   readonly stdout: WriteStream;
+  /** What the terminal says of itself, if it was asked; the first frame waits for it. */
+  readonly background?: Promise<Background | null>;
   readonly clock?: Clock;
 }
 
@@ -76,11 +78,7 @@ export async function runDashboard(options: DashboardProgram): Promise<number> {
   process.on('uncaughtException', onCrash);
   process.on('unhandledRejection', onCrash);
 
-  const [background] = await Promise.all([
-    // The environment's word costs nothing; where there is none, the terminal is asked while the engine is.
-    asks(env, stdin, stdout) ? askBackground(stdin, stdout, firstPictureMs) : null,
-    pictureOr(dashboard, firstPictureMs),
-  ]);
+  const [background] = await Promise.all([options.background ?? null, pictureOr(dashboard, firstPictureMs)]);
   const app = render(
     <App
       dashboard={dashboard}
@@ -117,10 +115,6 @@ export async function runDashboard(options: DashboardProgram): Promise<number> {
     process.off('unhandledRejection', onCrash);
     stdin.unref();
   }
-}
-
-function asks(env: NodeJS.ProcessEnv, stdin: ReadStream, stdout: WriteStream): boolean {
-  return stdin.isTTY && stdout.isTTY && !env.COLORFGBG && !env.NO_COLOR && env.TERM !== 'dumb' && env.TERM !== 'linux';
 }
 
 function painterFor(

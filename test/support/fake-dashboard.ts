@@ -2,6 +2,7 @@
 //   SCENARIO=workday|empty|crowd:N  FREEZE=1 (time stands still)  QUIET=1 (nothing moves)
 //   On SIGUSR2 the engine is gone for a second; with CRASH=1 the program breaks instead.
 import { findHome } from '../../src/model/home.ts';
+import { askBackground } from '../../src/ui/background.ts';
 import { runDashboard } from '../../src/ui/main.tsx';
 import { createFakeEngine } from './fake-engine.ts';
 import { frozenAt } from './frozen.ts';
@@ -33,6 +34,7 @@ const code = await runDashboard({
   env: process.env,
   stdin: process.stdin,
   stdout: process.stdout,
+  background: askBackground(process.env, process.stdin, process.stdout),
   ...(frozen ? { clock: { now: () => frozenAt, after: later } } : {}),
 });
 clearInterval(pulse);

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
-import { loadDashboard } from '../dashboard.ts';
+import { openDashboard } from '../dashboard.ts';
 
 export function registerDemo(program: Command, context: Context): void {
   program
@@ -18,6 +18,6 @@ export function registerDemo(program: Command, context: Context): void {
       context.exitCode =
         flags.check || flags.json || !interactive
           ? await runCheck({ engineFile, print: out.print, json: flags.json ? out.json : null })
-          : await runShow({ engineFile, stdin, stdout, dashboard: await loadDashboard() });
+          : await runShow({ engineFile, stdin, stdout, dashboard: openDashboard });
     });
 }
