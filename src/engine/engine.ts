@@ -16,6 +16,7 @@ import type { Home } from '../model/home.ts';
 import type { LinkSpec } from '../model/host.ts';
 import { linkChain, type Snapshot, type TriggerHistory } from '../model/snapshot.ts';
 import type { ListenerStatus } from '../model/state.ts';
+import { unusualCodes } from '../model/unusual.ts';
 import type { ConfigFile } from '../store/config-file.ts';
 import { announce } from './announce.ts';
 import { createDesired, type Desired } from './desired.ts';
@@ -108,7 +109,11 @@ export function createEngine(options: EngineOptions): Engine {
     const { level, code, message, forward } = event;
     log[level]({ code, forward }, message);
   });
-  const note: Engine['note'] = (level, forward, code, message) => events.add(level, forward, code, message);
+  const note: Engine['note'] = (level, forward, code, message) => {
+    events.add(level, forward, code, message);
+    if (forward !== null && unusualCodes.has(code))
+      dispatch({ type: 'unusual', at: timestamp(), name: forward, code, message });
+  };
 
   function dispatch(action: Action): void {
     const before = state;

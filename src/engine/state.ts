@@ -24,6 +24,13 @@ export type Action =
   | { readonly type: 'prompt_gone'; readonly prompt: string }
   | { readonly type: 'opened'; readonly name: string; readonly opened: readonly Opening[] }
   | { readonly type: 'trigger_seen'; readonly name: string; readonly item: TriggerHistory }
+  | {
+      readonly type: 'unusual';
+      readonly at: string;
+      readonly name: string;
+      readonly code: string;
+      readonly message: string;
+    }
   | { readonly type: 'warnings'; readonly warnings: readonly Warning[] };
 
 const historyLength = 50;
@@ -88,6 +95,10 @@ function step(state: Snapshot, action: Action): Snapshot {
         ...entry,
         history: [...entry.history, action.item].slice(-historyLength),
       }));
+    case 'unusual': {
+      const { at, code, message } = action;
+      return patchForward(state, action.name, (entry) => ({ ...entry, unusual: { at, code, message } }));
+    }
     case 'warnings':
       return { ...state, warnings: action.warnings };
   }

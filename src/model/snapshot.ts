@@ -34,6 +34,8 @@ export interface ForwardEntry {
   readonly lastError: { readonly at: string; readonly failure: Failure } | null;
   readonly opened: readonly Opening[];
   readonly history: readonly TriggerHistory[];
+  /** The last thing that was out of the ordinary about who connects. */
+  readonly unusual?: { readonly at: string; readonly code: string; readonly message: string };
 }
 
 export interface LinkEntry {

@@ -66,3 +66,14 @@ export const burstMessage = (count: number, last: string | null): string =>
   `${count} connections within ${burstWindowMs / 1000} s, far more than usual${last === null ? '' : `, the last from ${last}`}`;
 export const refusedMessage = (count: number, last: string | null): string =>
   `${count} clients turned away within ${refusalWindowMs / 1000} s${last === null ? '' : `, the last ${last}`}`;
+
+/** Events about who connects that are worth a mark beside the forward. */
+export const unusualCodes: ReadonlySet<string> = new Set([
+  'first_seen_peer',
+  'burst',
+  'refused_clients',
+  'socks_login_failed',
+]);
+
+/** How long the mark stays. */
+export const unusualMarkMs = 10 * 60_000;

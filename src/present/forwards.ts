@@ -17,6 +17,8 @@ export interface ForwardRow {
   readonly config: ForwardEntry['config'];
   /** Bytes a second both ways together, the last minute, oldest first. */
   readonly samples: readonly number[];
+  /** Something out of the ordinary about who connects, lately. */
+  readonly unusual?: boolean;
 }
 
 export const sortKeys = ['config', 'name', 'state', 'rate', 'flows', 'total'] as const;
@@ -124,7 +126,14 @@ const nameColumn = (cells: number): Column<ForwardRow> => ({
   min: cells,
   max: cells,
   keep: 100,
-  cell: ({ view }) => seg(view.name, view.state === 'off' ? 'dim' : 'plain', view.state !== 'off'),
+  cell: ({ view, unusual }, room) => {
+    if (!unusual) return seg(view.name, view.state === 'off' ? 'dim' : 'plain', view.state !== 'off');
+    return seg(
+      textWidth(view.name) + 2 <= room ? `${view.name} !` : `${cutText(view.name, room - 1, '')}!`,
+      'ask',
+      true,
+    );
+  },
 });
 
 const text = (row: ForwardRow, value: string) => seg(value, row.view.state === 'off' ? 'dim' : 'plain');

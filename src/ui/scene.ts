@@ -2,6 +2,7 @@
 import { type Picture, viewsOf } from '../client/mirror.ts';
 import type { Prompt } from '../model/host.ts';
 import type { ForwardView } from '../model/snapshot.ts';
+import { unusualMarkMs } from '../model/unusual.ts';
 import { parseFilter } from '../present/filter.ts';
 import { type ForwardRow, sortRows } from '../present/forwards.ts';
 import type { Glyphs } from '../present/glyphs.ts';
@@ -97,11 +98,13 @@ export function makeScene(
   const all: Record<Group, ForwardRow[]> = { tunnels: [], mappings: [], triggers: [] };
   const counts = { tunnels: 0, mappings: 0, triggers: 0 };
   for (const view of views) {
-    const config = picture?.snapshot.forwards[view.name]?.config;
-    if (config === undefined) continue;
+    const entry = picture?.snapshot.forwards[view.name];
+    if (entry === undefined) continue;
+    const { config, unusual } = entry;
     const group = groupOf(view.kind);
     counts[group]++;
-    const row = { view, config, samples: samples.minute(view.name) };
+    const lately = unusual !== undefined && parts.now - Date.parse(unusual.at) < unusualMarkMs;
+    const row = { view, config, samples: samples.minute(view.name), unusual: lately };
     if (matches(row)) all[group].push(row);
   }
   const rows = {

@@ -1,5 +1,6 @@
 import { historyRanges } from '../../model/reports.ts';
 import type { ForwardEntry, ForwardView } from '../../model/snapshot.ts';
+import { unusualMarkMs } from '../../model/unusual.ts';
 import { commandOf } from '../../present/command.ts';
 import { configLines } from '../../present/config-lines.ts';
 import { dayColumns } from '../../present/days.ts';
@@ -62,10 +63,14 @@ function titleLine({ glyphs, now }: Scene, view: ForwardView, width: number): Li
 
 /** What is wrong and what to do about it. */
 function troubleLines({ glyphs, now, picture }: Scene, view: ForwardView, width: number): Line[] {
-  const last = picture?.snapshot.forwards[view.name]?.lastError ?? null;
+  const { lastError: last = null, unusual } = picture?.snapshot.forwards[view.name] ?? {};
   const { error } = view;
   const { role } = stateLooks[view.state];
   if (error === null) {
+    const sinceMs = unusual === undefined ? Number.POSITIVE_INFINITY : now - Date.parse(unusual.at);
+    if (unusual !== undefined && sinceMs < unusualMarkMs) {
+      return [[seg(` ! ${formatSpan(sinceMs)} ago: ${unusual.message}`, 'ask')]];
+    }
     if (last === null || width < 60) return [];
     const ago = formatSpan(now - Date.parse(last.at));
     return [[seg(` last trouble ${ago} ago: ${last.failure.message}`, 'dim')]];
