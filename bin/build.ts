@@ -44,6 +44,22 @@ await esbuild.build({
       },
     },
     {
+      // Ink measures every sign of every frame. Most are of one column, which our own measure sees at a glance.
+      name: 'fast-width',
+      setup(build) {
+        const measure = path.join(root, 'src', 'present', 'line.ts');
+        build.onResolve({ filter: /^string-width$/ }, ({ importer }) =>
+          /[\\/]node_modules[\\/](ink|widest-line)[\\/]/.test(importer)
+            ? { path: measure, namespace: 'fast-width' }
+            : null,
+        );
+        build.onLoad({ filter: /.*/, namespace: 'fast-width' }, ({ path: file }) => ({
+          contents: `export { textWidth as default } from ${JSON.stringify(file)};`,
+          resolveDir: root,
+        }));
+      },
+    },
+    {
       // Yoga fetches its own embedded WebAssembly, and only for that Node would load its whole HTTP client.
       name: 'yoga-without-fetch',
       setup(build) {

@@ -39,7 +39,7 @@ const scenes: Readonly<Record<string, (terminal: Terminal) => Promise<unknown>>>
   },
   help: async (t) => {
     t.press('?');
-    return t.see('the keys that work right here');
+    return t.see('next row');
   },
 };
 

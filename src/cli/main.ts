@@ -7,7 +7,6 @@ import { loadDashboard } from './dashboard.ts';
 import { exitCodeOf } from './exit.ts';
 import { failureOf, reportFailure } from './failure.ts';
 import { outputTo } from './output.ts';
-import { buildProgram } from './program.ts';
 import { readRemote, runRemote } from './remote.ts';
 import { Interrupted } from './terminal.ts';
 
@@ -25,6 +24,8 @@ async function run(context: Context): Promise<number> {
     else return (await loadDashboard())({ client: () => context.engine(), home, env, stdin, stdout });
     return context.exitCode;
   }
+  // The dashboard's first frame does not wait for all the commands to be read.
+  const { buildProgram } = await import('./program.ts');
   await buildProgram(context).parseAsync([...argv], { from: 'user' });
   return context.exitCode;
 }

@@ -54,11 +54,15 @@ export function reasonOf(view: ForwardView, now: Date): string {
   const parts: string[] = [];
   if (view.nextTry !== null) parts.push(`retry in ${formatSpan(Date.parse(view.nextTry) - now.getTime())}`);
   if (view.error !== null) parts.push(view.error.message);
-  const open = view.opened.map(
-    ({ proto, ports, host, expiresAt }) =>
-      `${proto} ${ports} open for ${host}, ${formatSpan(Date.parse(expiresAt) - now.getTime())} left`,
-  );
-  return [parts.join(': '), ...open].filter((part) => part !== '').join('; ');
+  return [parts.join(': '), triggerWords(view, now)].filter((part) => part !== '').join('; ');
+}
+
+/** `armed`, or for whom a trigger is open and how long; empty for what is no trigger, or is not up. */
+function triggerWords({ kind, state, opened }: ForwardView, now: Date): string {
+  if (kind !== 'trigger') return '';
+  const ends = new Map(opened.map(({ host, expiresAt }) => [host, Date.parse(expiresAt)]));
+  if (ends.size === 0) return state === 'up' ? 'armed' : '';
+  return [...ends].map(([host, end]) => `open for ${host}, ${formatSpan(end - now.getTime())} left`).join('; ');
 }
 
 /** One line for a forward: glyph, name, word, listener. */
@@ -76,6 +80,11 @@ export function showChanged(context: Context, views: readonly ForwardView[], jso
   if (json) out.json(views);
   else for (const view of views) out.print(viewLine(view, paint));
   if (!mustBeUp) return;
+  // Up, with something a person should know: it goes to standard error and changes no exit code.
+  for (const { name, state, error } of json ? [] : views) {
+    if (state === 'up' && error !== null)
+      reportFailure(out, { ...error, message: `${name} is up, but ${error.message}` }, false);
+  }
   const failed = views.filter((view) => view.state !== 'up');
   for (const view of json ? failed.slice(0, 1) : failed) {
     const reason = view.error ?? {
@@ -83,11 +92,7 @@ export function showChanged(context: Context, views: readonly ForwardView[], jso
       message: 'still on its way',
       hint: `sallyport show ${view.name}`,
     };
-    reportFailure(
-      out,
-      { ...reason, message: `${view.name} is ${stateLooks[view.state].word}: ${reason.message}` },
-      json,
-    );
+    reportFailure(out, { ...reason, message: `${view.name} ${stateLooks[view.state].word}: ${reason.message}` }, json);
   }
   if (failed.length > 0) context.exitCode = exitCodes.notUp;
 }

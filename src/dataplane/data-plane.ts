@@ -3,8 +3,10 @@ import type { SshCarrier } from '../model/host.ts';
 import type { LinkFactory } from './carriers/link-context.ts';
 import type { Descriptors } from './descriptors.ts';
 import { FlowTable } from './flows.ts';
+import type { DeviceFinder } from './forwards/context.ts';
 import { Links } from './links.ts';
 import type { Command, Runnable, WorkerEvent } from './messages.ts';
+import { KnownPeers } from './peers.ts';
 import { Run } from './run.ts';
 import type { PortHolder } from './sockets/errors.ts';
 import { TriggerWatcher } from './triggers.ts';
@@ -15,6 +17,7 @@ export interface DataPlaneParts {
   readonly linkFactories: Readonly<Record<SshCarrier, LinkFactory>>;
   readonly descriptors: Descriptors;
   readonly holder: PortHolder;
+  readonly device: DeviceFinder;
   send(event: WorkerEvent): void;
 }
 
@@ -24,6 +27,7 @@ export class DataPlane {
   private readonly table: FlowTable;
   private readonly links: Links;
   private readonly triggers: TriggerWatcher;
+  private readonly knownPeers = new KnownPeers();
   private readonly runs = new Map<string, Run>();
   /** What is under way for each run's id: commands for one id are carried out one after another. */
   private readonly turns = new Map<string, Promise<void>>();
@@ -99,7 +103,8 @@ export class DataPlane {
     await this.stop(runnable.id, false);
     try {
       const link = runnable.link === null ? null : this.links.get(runnable.link);
-      const run = new Run(runnable, link, { ...this.parts, table: this.table, triggers: this.triggers });
+      const { parts, table, triggers, knownPeers } = this;
+      const run = new Run(runnable, link, { ...parts, table, triggers, knownPeers });
       this.runs.set(runnable.id, run);
       await run.start();
     } catch (error) {

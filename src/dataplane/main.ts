@@ -1,5 +1,6 @@
 // The worker thread: a data plane wired to its parent's port.
 import { parentPort, threadId, workerData } from 'node:worker_threads';
+import { deviceFinder } from '../machine/internal-host.ts';
 import { formatHolder, portHolder } from '../machine/sockets.ts';
 import { linkFactories } from './carriers/factories.ts';
 import { DataPlane } from './data-plane.ts';
@@ -22,6 +23,7 @@ function main(port: NonNullable<typeof parentPort>): void {
       const found = await portHolder(proto, address, listenPort);
       return found === null ? null : formatHolder(found);
     },
+    device: deviceFinder(),
     send: (event: WorkerEvent) => {
       port.postMessage(event);
       // Nothing is left to do, and a forgotten handle must not keep the thread.

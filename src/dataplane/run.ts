@@ -4,7 +4,7 @@ import type { Link } from './carriers/carrier.ts';
 import { CounterCell } from './counters.ts';
 import type { Descriptors } from './descriptors.ts';
 import type { FlowTable } from './flows.ts';
-import type { ForwardContext, RunningForward } from './forwards/context.ts';
+import type { DeviceFinder, ForwardContext, RunningForward } from './forwards/context.ts';
 import { DynamicForward } from './forwards/dynamic.ts';
 import { Gate } from './forwards/gate.ts';
 import { LocalForward } from './forwards/local.ts';
@@ -12,6 +12,7 @@ import { RelayForward } from './forwards/relay.ts';
 import { RemoteForward } from './forwards/remote.ts';
 import type { Runnable, WorkerEvent } from './messages.ts';
 import { Notes } from './notes.ts';
+import { type KnownPeers, PeerWatch } from './peers.ts';
 import { Prober } from './probe.ts';
 import type { PortHolder } from './sockets/errors.ts';
 import type { TriggerWatcher } from './triggers.ts';
@@ -22,8 +23,14 @@ export interface RunParts {
   readonly descriptors: Descriptors;
   readonly triggers: TriggerWatcher;
   readonly holder: PortHolder;
+  readonly device: DeviceFinder;
+  readonly knownPeers: KnownPeers;
   send(event: WorkerEvent): void;
 }
+
+/** In the id of what a trigger opened: connections through it come in, and are no calls of a host inside. */
+const openedBy = '/open/';
+const deaf: ForwardContext['triggers'] = { began: () => false };
 
 /** One runnable from start to stop. Whatever goes wrong in it is reported for it, and stays in it. */
 export class Run {
@@ -42,10 +49,12 @@ export class Run {
     const notes = new Notes((level, code, message) =>
       parts.send({ on: 'note', level, forward: forward.name, code, message }),
     );
-    const { table, descriptors, triggers, holder } = parts;
-    this.gate = new Gate(runnable, { counters: new CounterCell(runnable.counters), table, descriptors, notes });
+    const { table, descriptors, holder, device } = parts;
+    const triggers = id.includes(openedBy) ? deaf : parts.triggers;
+    const peers = new PeerWatch(forward.name, parts.knownPeers, notes);
+    this.gate = new Gate(runnable, { counters: new CounterCell(runnable.counters), table, descriptors, notes, peers });
     const status = (word: ListenerStatus) => this.status(word);
-    this.forward = build(runnable, link, { gate: this.gate, notes, triggers, descriptors, holder, status });
+    this.forward = build(runnable, link, { gate: this.gate, notes, triggers, descriptors, holder, device, status });
     this.prober =
       probeMs === null
         ? null

@@ -13,6 +13,8 @@ interface Undo {
   readonly what: string;
   readonly forwards: ReadonlyMap<string, Forward | null>;
   readonly sessions: Config['sessions'];
+  /** Sessions the change brought, to go again with it. */
+  readonly made: readonly string[];
 }
 
 const undoDepth = 50;
@@ -45,7 +47,8 @@ export function createDesired(file: ConfigFile, changed: (config: Config, undo: 
       for (const name of new Set([...old.keys(), ...now.keys()])) {
         if (old.get(name) !== now.get(name)) touched.set(name, old.get(name) ?? null);
       }
-      undos.push({ what, forwards: touched, sessions: before.sessions });
+      const made = Object.keys(next.sessions).filter((name) => !Object.hasOwn(before.sessions, name));
+      undos.push({ what, forwards: touched, sessions: before.sessions, made });
       if (undos.length > undoDepth) undos.shift();
     }
     changed(config, undoable());
@@ -75,7 +78,7 @@ export function createDesired(file: ConfigFile, changed: (config: Config, undo: 
       throw new SallyportError(
         'not_found',
         `no session is called ${session}`,
-        near === null ? 'sallyport ls shows them' : `did you mean ${near}?`,
+        near === null ? 'sallyport sessions shows them' : `did you mean ${near}?`,
       );
     }
     return names;
@@ -184,7 +187,9 @@ export function createDesired(file: ConfigFile, changed: (config: Config, undo: 
         if (conflict !== null) throw conflictError(forward, conflict);
       }
       undos.pop();
-      commit({ ...config, forwards, sessions: { ...config.sessions, ...last.sessions } }, null);
+      const sessions = { ...config.sessions, ...last.sessions };
+      for (const name of last.made) if (!forwards.some(({ session }) => session === name)) delete sessions[name];
+      commit({ ...config, forwards, sessions }, null);
       return last.what;
     },
 
@@ -193,7 +198,7 @@ export function createDesired(file: ConfigFile, changed: (config: Config, undo: 
       const to = rename ?? name;
       const { [name]: old, ...others } = config.sessions;
       if (rename !== undefined && old === undefined)
-        throw new SallyportError('not_found', `no session is called ${name}`, 'sallyport ls shows them');
+        throw new SallyportError('not_found', `no session is called ${name}`, 'sallyport sessions shows them');
       const next = Config.safeParse({
         ...config,
         sessions: { ...others, [to]: { note: note ?? old?.note ?? '' } },
@@ -208,7 +213,7 @@ export function createDesired(file: ConfigFile, changed: (config: Config, undo: 
       catchUp();
       const { [name]: old, ...others } = config.sessions;
       if (old === undefined)
-        throw new SallyportError('not_found', `no session is called ${name}`, 'sallyport ls shows them');
+        throw new SallyportError('not_found', `no session is called ${name}`, 'sallyport sessions shows them');
       const member = config.forwards.find(({ session }) => session === name);
       if (member !== undefined) {
         throw new SallyportError(

@@ -1,6 +1,5 @@
 // The engine's composition: state, desired state, what runs, and who is told. Collaborators come in; nothing here
 // touches the network or prints.
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -12,6 +11,7 @@ import { version } from '../model/build.ts';
 import { type Config, type Forward, isSshForward, type SshForward } from '../model/config.ts';
 import { conflictError, findConflict } from '../model/conflicts.ts';
 import type { EventLevel } from '../model/event.ts';
+import type { Counters } from '../model/flow.ts';
 import type { Home } from '../model/home.ts';
 import type { LinkSpec } from '../model/host.ts';
 import { linkChain, type Snapshot, type TriggerHistory } from '../model/snapshot.ts';
@@ -23,11 +23,12 @@ import { createEventLog, type EventLog } from './events.ts';
 import { createExpiry } from './expiry.ts';
 import type { Logger } from './log.ts';
 import { createMappings, type Mappings } from './mappings.ts';
-import { Meter, type Totals } from './meter.ts';
+import { type KeptTotals, Meter } from './meter.ts';
 import { createPool, type Pool } from './pool.ts';
 import { createPublisher, type Publisher } from './publisher.ts';
 import { createRuns, type RunRequest, type Runs } from './runs.ts';
 import { type Action, initialState, reduce } from './state.ts';
+import { leaseFile, tableInstance } from './traces.ts';
 import { createTriggers, type Triggers } from './triggers.ts';
 
 const sampleEveryMs = 500;
@@ -37,8 +38,10 @@ export interface EngineOptions {
   readonly file: ConfigFile;
   readonly log: Logger;
   readonly workerFile: string;
-  readonly kept: Readonly<Record<string, Totals>>;
+  readonly kept: Readonly<Record<string, KeptTotals>>;
   readonly plan: (forward: SshForward, mismatched: readonly string[]) => Promise<LinkSpec[]>;
+  /** Writes down what the meter has counted. */
+  readonly saveTotals: () => void;
   /** Address of the router to ask; null for the gateway of the default route. */
   readonly routerAddress: string | null;
 }
@@ -187,18 +190,19 @@ export function createEngine(options: EngineOptions): Engine {
     const level = item.what === 'refused' ? 'warn' : 'info';
     note(level, name, `trigger_${item.what}`, `${item.what.replace('_', ' ')} for ${item.host}: ${item.why}`);
   };
+  const onRefreshed = (name: string, host: string): void =>
+    note('debug', name, 'trigger_refreshed', `kept open by ${host}`);
   const nftables = createNftablesGateway({
-    instance: createHash('sha256').update(home.dir).digest('hex').slice(0, 12),
+    instance: tableInstance(home),
     reports,
     triggerReports: {
       state: (name, opened) => dispatch({ type: 'opened', name, opened }),
       event: onSeen,
-      refreshed: (name, host) => note('debug', name, 'trigger_refreshed', `kept open by ${host}`),
+      refreshed: onRefreshed,
     },
   });
-  const leaseFile = path.join(home.stateDir, 'leases.json');
-  const router = createRouterGateway({ stateFile: leaseFile, reports, gateway: options.routerAddress });
-  const mappings = createMappings({ gateways: { nftables, router }, runs, meter, onStatus });
+  const router = createRouterGateway({ stateFile: leaseFile(home), reports, gateway: options.routerAddress });
+  const mappings = createMappings({ gateways: { nftables, router }, runs, meter, onStatus, note });
   const triggers = createTriggers({
     runs,
     meter,
@@ -208,20 +212,22 @@ export function createEngine(options: EngineOptions): Engine {
     setKernelTriggers: mappings.setKernelTriggers,
     openKernel: (name, host, forMs) => nftables.openTrigger(name, host, forMs),
     closeKernel: (name) => nftables.closeTrigger(name),
+    lookAtKernel: () => nftables.lookAtTriggers(),
     linkDest: (id) => {
-      const link = state.links[id];
-      return link === undefined ? null : { dest: link.spec.dest, status: link.status };
+      return state.links[id]?.spec.dest ?? null;
     },
     opened: (name) => state.forwards[name]?.opened ?? [],
+    inForce: (name) => state.forwards[name]?.listener.is === 'open',
     onStatus,
     onOpened: (name, opened) => dispatch({ type: 'opened', name, opened }),
     onSeen,
+    onRefreshed,
   });
 
   /** What runs on behalf of a forward that somebody else performs: a trigger's ways, a router mapping's relay. */
   function onExtraRun(id: string, status: ListenerStatus): void {
     if (id.includes('/open/')) triggers.onRun(id, status);
-    else if (status.is === 'failed') onStatus(id.slice(0, id.indexOf('/')), status);
+    else mappings.onRelay(id.slice(0, id.indexOf('/')), status);
   }
 
   /** The enabled forwards that can be. Only a file edited by hand can hold a conflict: the first of two keeps the port. */
@@ -257,7 +263,13 @@ export function createEngine(options: EngineOptions): Engine {
     for (const request of should.values()) if (!runs.has(request.id)) runs.start(request);
     mappings.update(effective);
     triggers.update(effective);
-    for (const name of meter.names()) if (!Object.hasOwn(state.forwards, name)) meter.forget(name);
+    const removed = meter.names().filter((name) => !Object.hasOwn(state.forwards, name));
+    if (removed.length > 0) {
+      // Written before, so that nothing they moved is missed; and after, so that a crash does not bring it back.
+      options.saveTotals();
+      for (const name of removed) meter.forget(name);
+      options.saveTotals();
+    }
     expiry.schedule(config);
   }
 
@@ -315,6 +327,7 @@ export function createEngine(options: EngineOptions): Engine {
         const request = runs.requested(name);
         if (request !== null) runs.start(request);
       }
+      mappings.restart(names);
       for (const link of linksOf(names)) tryingAnew(link);
     },
     retryLinks(names) {
@@ -328,10 +341,17 @@ export function createEngine(options: EngineOptions): Engine {
       // What a killed engine left behind is adopted, or taken away where it is no longer wanted.
       if (config.forwards.some((forward) => 'via' in forward && forward.via === 'nftables'))
         mappings.recover('nftables');
-      if (existsSync(leaseFile)) mappings.recover('router');
+      if (existsSync(leaseFile(home))) mappings.recover('router');
       let beat = 0;
+      let moved: Record<string, Counters> = {};
+      let toldAtMs = 0;
       sampler = setInterval(() => {
-        publisher.counters(timestamp(), meter.sample());
+        Object.assign(moved, meter.sample());
+        if (Date.now() - toldAtMs >= state.settings.refreshMs - sampleEveryMs / 2) {
+          publisher.counters(timestamp(), moved);
+          moved = {};
+          toldAtMs = Date.now();
+        }
         if (++beat % 2 === 0)
           void mappings.count().catch((error: unknown) => log.warn({ err: error }, 'counters could not be read'));
       }, sampleEveryMs);

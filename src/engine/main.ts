@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs';
 import type net from 'node:net';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { sweepRuntimeDirs } from '../dataplane/carriers/openssh/runtime-dir.ts';
 import { type SallyportError, toFailure } from '../model/errors.ts';
 import { findHome } from '../model/home.ts';
@@ -9,20 +10,23 @@ import { planLinks } from '../ssh/plan.ts';
 import { sshEnvironment } from '../ssh/resolve.ts';
 import { openConfigFile } from '../store/config-file.ts';
 import { createEngine } from './engine.ts';
-import { forwardHandlers } from './handlers/forwards.ts';
+import { forwardHandlers, viewNamed } from './handlers/forwards.ts';
 import { hostHandlers } from './handlers/hosts.ts';
 import { importHandlers } from './handlers/import.ts';
 import { lifecycleHandlers } from './handlers/lifecycle.ts';
 import { reportHandlers } from './handlers/reports.ts';
 import { trafficHandlers } from './handlers/traffic.ts';
 import { triggerHandlers } from './handlers/triggers.ts';
+import { localDay, openLedger } from './ledger.ts';
 import { openLog } from './log.ts';
 import { memoizeFor } from './memoize.ts';
+import { serveMetrics } from './metrics.ts';
 import { type Handlers, serve } from './server.ts';
 import { claimSocket } from './socket.ts';
-import { readTotals, writeTotals } from './totals.ts';
+import { clearTraces } from './traces.ts';
 
 const totalsEveryMs = 10_000;
+const kernelWaitMs = 3000;
 
 async function main(): Promise<void> {
   // Whatever is made from here on, sockets and files, is the user's alone.
@@ -36,8 +40,14 @@ async function main(): Promise<void> {
   server.on('connection', (socket) => accept(socket));
   const release = () => rmSync(home.socket, { force: true });
   process.on('exit', release);
+  const routerAddress = process.env.SALLYPORT_ROUTER || null;
+  if (process.argv[2] === 'clear') {
+    // No engine runs, as the socket is ours; what a killed one left goes.
+    await clearTraces(home, routerAddress);
+    process.exit(0);
+  }
 
-  const totalsFile = path.join(home.stateDir, 'totals.json');
+  const ledger = openLedger(path.join(home.stateDir, 'totals.json'), localDay);
   const log = await openLog(home.logFile);
   process.on('uncaughtException', (error) => log.error({ err: error }, 'uncaught'));
   process.on('unhandledRejection', (error) => log.error({ err: error }, 'unhandled'));
@@ -48,20 +58,36 @@ async function main(): Promise<void> {
     file: openConfigFile(home.configDir),
     log,
     workerFile: path.join(path.dirname(process.argv[1] ?? '.'), 'worker.js'),
-    kept: readTotals(totalsFile),
-    routerAddress: process.env.SALLYPORT_ROUTER || null,
+    kept: ledger.totals(),
+    saveTotals: () => saveTotals(),
+    routerAddress,
     plan: ({ host, ssh }, mismatched) => plan({ dest: host, overrides: ssh ?? {} }, { mismatched }),
   });
 
   const sockets = new Set<net.Socket>();
   const saveTotals = () => {
     try {
-      writeTotals(totalsFile, engine.meter.totals());
+      ledger.enter(engine.meter.totals());
     } catch (error) {
       log.warn({ err: error }, 'the traffic totals could not be saved');
     }
   };
   const totalsTimer = setInterval(saveTotals, totalsEveryMs);
+
+  let stopMetrics = () => {};
+  const { metrics } = engine.desired.config().settings;
+  if (metrics !== false) {
+    // Nothing but the numbers is lost without it: the engine goes on, and says so.
+    await serveMetrics(metrics, {
+      views: () => engine.state().order.map((name) => viewNamed(engine, name)),
+      counters: (name) => engine.meter.current(name),
+    }).then(
+      (stop) => {
+        stopMetrics = stop;
+      },
+      (error: unknown) => engine.note('warn', null, 'metrics', toFailure(error).message),
+    );
+  }
 
   let stopping = false;
   const stop = async (reason: 'stop' | 'restart'): Promise<void> => {
@@ -69,6 +95,7 @@ async function main(): Promise<void> {
     stopping = true;
     log.info({ reason }, 'stopping');
     clearInterval(totalsTimer);
+    stopMetrics();
     engine.publisher.bye(reason);
     accept = (socket) => void socket.destroy();
     // The JSON-RPC library writes some turns of the loop later; watchers should hear why before the line is cut.
@@ -87,22 +114,26 @@ async function main(): Promise<void> {
   const handlers: Handlers = {
     ...lifecycleHandlers(engine, (reason) => void stop(reason)),
     ...forwardHandlers(engine),
-    ...trafficHandlers(engine),
+    ...trafficHandlers(engine, ledger),
     ...hostHandlers(engine),
     ...reportHandlers(engine),
     ...triggerHandlers(engine),
     ...importHandlers(engine),
-  };
-  accept = (socket) => {
-    sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
-    serve(socket, engine, handlers);
   };
   log.info({ home: home.dir, socket: home.socket }, 'started');
   // Masters of an engine that was killed may hold ports at the far end that are wanted now.
   const { ssh } = sshEnvironment();
   if (ssh !== null) await sweepRuntimeDirs(ssh);
   engine.start();
+  // The first to ask is told what the kernel has open already.
+  await Promise.race([engine.mappings.settled('nftables'), delay(kernelWaitMs, undefined, { ref: false })]);
+  if (!stopping) {
+    accept = (socket) => {
+      sockets.add(socket);
+      socket.on('close', () => sockets.delete(socket));
+      serve(socket, engine, handlers);
+    };
+  }
   for (const socket of early) accept(socket);
 }
 

@@ -1,6 +1,6 @@
 // Mappings that somebody else performs: the kernel, or the router. Turns forwards and opened triggers into rules, follows
 // internal hosts that move, and hands each gateway all it should hold whenever that changes.
-import type { Gateway, GatewayRule } from '../gateways/gateway.ts';
+import type { Gateway, GatewayCounters, GatewayRule } from '../gateways/gateway.ts';
 import type { NftablesGateway } from '../gateways/nftables/gateway.ts';
 import type { KernelTrigger } from '../gateways/nftables/kernel-triggers.ts';
 import type { RouterGateway } from '../gateways/router/router.ts';
@@ -10,8 +10,10 @@ import { listeners } from '../machine/sockets.ts';
 import { addressReach, normalAddress } from '../model/cidr.ts';
 import type { Config, Mapping } from '../model/config.ts';
 import { type Failure, toFailure } from '../model/errors.ts';
+import type { EventLevel } from '../model/event.ts';
 import { transports } from '../model/ports.ts';
 import type { ListenerStatus } from '../model/state.ts';
+import { GatewayWatch } from './gateway-watch.ts';
 import type { Meter } from './meter.ts';
 import type { Runs } from './runs.ts';
 
@@ -22,18 +24,30 @@ export interface MappingsOptions {
   readonly runs: Runs;
   readonly meter: Meter;
   readonly onStatus: (owner: string, status: ListenerStatus) => void;
+  readonly note: (level: EventLevel, owner: string, code: string, message: string) => void;
 }
 
 interface Followed {
   readonly host: string;
+  /** As it was when the following began. */
+  readonly mapping: Mapping;
   readonly stop: AbortController;
   address: string | null;
   failure: Failure | null;
+  /** Resolves with the first answer, whatever it is. */
+  readonly answered: PromiseWithResolvers<void>;
 }
 
 export type Mappings = ReturnType<typeof createMappings>;
 
 const names: readonly GatewayName[] = ['nftables', 'router'];
+const noCounts: ReadonlyMap<string, GatewayCounters> = new Map();
+
+/** How long rules wait for the address of a host given by its name. */
+const firstAnswerMs = 5000;
+
+/** So long a command waits for the gateways. */
+const settleMs = 3000;
 
 /** The run that carries a router's connections on to another machine. */
 const relayId = (name: string) => `${name}/relay`;
@@ -48,7 +62,14 @@ export function createMappings(options: MappingsOptions) {
   const used = new Set<GatewayName>();
   const syncing = new Map<GatewayName, Promise<void>>();
   const dirty = new Set<GatewayName>();
+  /** Owners whose rules go with the next round; what they have counted by then is read before. */
+  const leaving = { nftables: new Set<string>(), router: new Set<string>() };
+  /** How the relays behind router mappings do. */
+  const relays = new Map<string, ListenerStatus>();
+  /** Mappings left out of the next round, so that the one after makes them anew. */
+  const paused = new Set<string>();
   let kernelTriggers: readonly KernelTrigger[] = [];
+  const watch = new GatewayWatch(options.note);
   let stopped = false;
 
   const sync = (via: GatewayName): void => {
@@ -57,9 +78,11 @@ export function createMappings(options: MappingsOptions) {
     if (syncing.has(via)) return;
     const run = async () => {
       while (dirty.delete(via) && !stopped) {
+        await firstAnswers();
         const rules = await rulesOf(via);
         if (rules.length > 0 || (via === 'nftables' && kernelTriggers.length > 0)) used.add(via);
         if (!used.has(via)) continue;
+        await lastCounts(via);
         if (via === 'nftables') await gateways.nftables.sync(rules, kernelTriggers);
         else await gateways.router.sync(rules);
       }
@@ -75,6 +98,16 @@ export function createMappings(options: MappingsOptions) {
     );
   };
 
+  /** Else what a former engine left would be taken away, and made again when the host is known. */
+  const firstAnswers = async (): Promise<void> => {
+    const open = [...followed.values()].filter(({ address, failure }) => address === null && failure === null);
+    if (open.length === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, firstAnswerMs);
+    await Promise.race([promise, Promise.all(open.map(({ answered }) => answered.promise))]);
+    clearTimeout(timer);
+  };
+
   const failAll = (via: GatewayName, error: Failure) => {
     for (const { name } of wanted.filter((mapping) => mapping.via === via))
       options.onStatus(name, { is: 'failed', error });
@@ -85,7 +118,7 @@ export function createMappings(options: MappingsOptions) {
       .filter((entry) => entry.via === via)
       .flatMap((entry) => entry.rules);
     for (const mapping of wanted) {
-      if (mapping.via !== via) continue;
+      if (mapping.via !== via || paused.has(mapping.name)) continue;
       const host = followed.get(mapping.name);
       if (host === undefined) continue;
       if (host.address === null) {
@@ -118,9 +151,19 @@ export function createMappings(options: MappingsOptions) {
         target: { host: address, port: target.port },
       },
     };
-    if (direct) void runs.stop(request.id);
-    else if (JSON.stringify(runs.requested(request.id)?.forward) !== JSON.stringify(request.forward))
-      runs.start(request);
+    if (direct) {
+      relays.delete(mapping.name);
+      void runs.stop(request.id);
+    } else {
+      if (JSON.stringify(runs.requested(request.id)?.forward) !== JSON.stringify(request.forward)) {
+        relays.delete(mapping.name);
+        runs.start(request);
+        const why = `a router maps to this machine only: from here it is relayed on to ${address}`;
+        options.note('info', mapping.name, 'relayed', why);
+      }
+      // A port of the router that leads to nobody, or to another program here, is not asked for.
+      if (relays.get(mapping.name)?.is !== 'open') return [];
+    }
     return transports(mapping.proto).map((proto) => ({
       ...baseRule(mapping),
       proto,
@@ -144,13 +187,18 @@ export function createMappings(options: MappingsOptions) {
         const now = present.get(old.name);
         if (now === old) continue;
         touched.add(old.via as GatewayName);
-        if (now === undefined || now.via !== 'router') void runs.stop(relayId(old.name));
+        if (now === undefined || now.via !== 'router') {
+          relays.delete(old.name);
+          void runs.stop(relayId(old.name));
+        }
         if (now?.via === old.via) continue;
-        options.meter.outside(old.name, null);
+        leaving[old.via as GatewayName].add(old.name);
         if (now === undefined) options.onStatus(old.name, { is: 'closed' });
       }
       for (const [name, entry] of followed) {
-        if (present.get(name)?.target.host === entry.host) continue;
+        const now = present.get(name);
+        const { via, listen } = entry.mapping;
+        if (now?.target.host === entry.host && now.via === via && now.listen.address === listen.address) continue;
         entry.stop.abort();
         followed.delete(name);
       }
@@ -180,6 +228,9 @@ export function createMappings(options: MappingsOptions) {
       sync(via);
     },
 
+    /** Resolves once a gateway holds what was last wanted of it, or has failed to. */
+    settled: async (via: GatewayName): Promise<void> => syncing.get(via),
+
     /** The rules of kernel mappings whose host is known now. */
     kernelRules: (): GatewayRule[] =>
       wanted.flatMap((mapping) => {
@@ -194,43 +245,130 @@ export function createMappings(options: MappingsOptions) {
       return false;
     },
 
+    /** Resolves once the gateways hold what they should, or after a while, for a router may be slow. */
+    async caughtUp(): Promise<void> {
+      if (syncing.size === 0) return;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const timer = setTimeout(resolve, settleMs);
+      await Promise.race([promise, Promise.all([...syncing.values()])]);
+      clearTimeout(timer);
+    },
+
+    /** The relay behind a router mapping has changed. */
+    onRelay(name: string, status: ListenerStatus): void {
+      if (!wanted.some((mapping) => mapping.name === name && mapping.via === 'router')) return;
+      const before = relays.get(name)?.is;
+      relays.set(name, status);
+      if (status.is === 'failed' || status.is === 'retrying') options.onStatus(name, status);
+      if (before !== status.is) sync('router');
+    },
+
+    /** Makes these anew, also those a gateway has refused for good. */
+    restart(which: readonly string[]): void {
+      const mine = wanted.filter(({ name }) => which.includes(name));
+      for (const { name } of mine) {
+        paused.add(name);
+        options.onStatus(name, { is: 'opening' });
+        const relay = runs.requested(relayId(name));
+        if (relay !== null) runs.start(relay);
+      }
+      for (const via of new Set(mine.map((mapping) => mapping.via as GatewayName))) {
+        sync(via);
+        void syncing.get(via)?.then(() => {
+          for (const mapping of mine) if (mapping.via === via) paused.delete(mapping.name);
+          sync(via);
+        });
+      }
+    },
+
     /** Reads the gateways' counters into the meter. */
     async count(): Promise<void> {
       for (const via of names) {
         if (!used.has(via) || stopped) continue;
-        for (const [owner, counts] of await gateways[via].counters()) options.meter.outside(owner, counts);
+        for (const [owner, counts] of await gateways[via].counters()) {
+          // An answer may come after its forward has gone elsewhere; what it had counted by then is kept.
+          if (stopped || !owns(via, owner)) continue;
+          watch.counted(owner, counts, options.meter.lastOutside(owner), performance.now());
+          options.meter.outside(owner, counts);
+        }
+        watch.seen((await gateways[via].peers?.()) ?? []);
       }
     },
 
     /** @param clear whether what is installed goes too */
     async stop(clear: boolean): Promise<void> {
       stopped = true;
+      watch.stop();
       for (const { stop } of followed.values()) stop.abort();
       await Promise.all([...syncing.values()]);
       await Promise.all(
         names.map(async (via) => {
-          if (clear && used.has(via)) await gateways[via].clear();
+          if (clear && used.has(via)) {
+            for (const [owner, counts] of await gateways[via].counters().catch(() => noCounts))
+              if (owns(via, owner)) options.meter.outside(owner, counts);
+            await gateways[via].clear();
+            for (const owner of owners(via)) options.meter.outside(owner, null);
+          }
           await gateways[via].stop();
         }),
       );
     },
   };
 
+  async function lastCounts(via: GatewayName): Promise<void> {
+    const gone = [...leaving[via]].filter((owner) => !owns(via, owner));
+    leaving[via].clear();
+    if (gone.length === 0) return;
+    const counts = await gateways[via].counters().catch(() => noCounts);
+    const known = new Set(options.meter.names());
+    for (const owner of gone) {
+      const last = counts.get(owner);
+      // A forward that is removed for good has no totals any more.
+      if (!known.has(owner)) continue;
+      if (last !== undefined) options.meter.outside(owner, last);
+      options.meter.outside(owner, null);
+    }
+  }
+
+  /** Forwards whose traffic this gateway counts. */
+  function owners(via: GatewayName): string[] {
+    const mappings = wanted.filter((mapping) => mapping.via === via).map(({ name }) => name);
+    const opened = [...extra].filter(([, entry]) => entry.via === via).map(([owner]) => owner);
+    return [...mappings, ...opened, ...(via === 'nftables' ? kernelTriggers.map(({ name }) => name) : [])];
+  }
+
+  function owns(via: GatewayName, owner: string): boolean {
+    return owners(via).includes(owner);
+  }
+
   function follow(mapping: Mapping): void {
-    const entry: Followed = { host: mapping.target.host, stop: new AbortController(), address: null, failure: null };
+    const { host } = mapping.target;
+    const answered = Promise.withResolvers<void>();
+    const stop = new AbortController();
+    const entry: Followed = { host, mapping, stop, address: null, failure: null, answered };
+    stop.signal.addEventListener('abort', () => answered.resolve());
     followed.set(mapping.name, entry);
     const external = normalAddress(mapping.listen.address ?? '');
     followHost(
       entry.host,
       (addresses, failure) => {
-        const family = external?.includes(':');
-        entry.address = addresses.find((address) => family === undefined || address.includes(':') === family) ?? null;
-        entry.failure = failure;
+        const six = external?.includes(':');
+        entry.address = addresses.find((address) => six === undefined || address.includes(':') === six) ?? null;
+        entry.failure = failure ?? (entry.address === null ? wrongFamily(entry.host, six === true) : null);
+        answered.resolve();
         sync(mapping.via as GatewayName);
       },
       entry.stop.signal,
     );
   }
+}
+
+function wrongFamily(host: string, six: boolean): Failure {
+  return {
+    code: 'target_unresolved',
+    message: `the internal host "${host}" has no ${six ? 'IPv6' : 'IPv4'} address, as the external side has`,
+    hint: 'bind the mapping to an address of the other family, or use --via relay',
+  };
 }
 
 /** Whether something on this machine listens for others at these ports already. */

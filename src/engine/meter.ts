@@ -1,5 +1,5 @@
 // Counts and rates of every forward. The data plane and the kernel count; this samples, derives rates and remembers.
-import { counterBytes, readCounters } from '../dataplane/counters.ts';
+import { type CounterValues, counterBytes, readCounters } from '../dataplane/counters.ts';
 import type { GatewayCounters } from '../gateways/gateway.ts';
 import { type Counters, noCounters } from '../model/flow.ts';
 import type { HistoryRange, HistorySeries } from '../model/reports.ts';
@@ -13,10 +13,17 @@ export interface Totals {
   readonly refused: number;
 }
 
+/** Totals as written to disk. What a gateway counts apart, for it may go on counting while no engine runs. */
+export interface KeptTotals extends Totals {
+  readonly outside?: Totals | undefined;
+}
+
 interface Gauge {
   /** Written by a worker; laid out by dataplane/counters.ts. */
   cell: SharedArrayBuffer | null;
-  /** Cumulative counts of a gateway, and what of them is in `base` already. */
+  /** Cells of ways that are closed, while connections through them go on. */
+  retired: SharedArrayBuffer[];
+  /** Counts of a gateway, on top of `base`. */
   outside: GatewayCounters | null;
   base: Totals;
   counters: Counters;
@@ -32,16 +39,28 @@ export class Meter {
   private readonly all = new Series();
   private readonly now: () => number;
 
-  constructor(now: () => number, kept: Readonly<Record<string, Totals>> = {}) {
+  constructor(now: () => number, kept: Readonly<Record<string, KeptTotals>> = {}) {
     this.now = now;
-    for (const [name, totals] of Object.entries(kept)) this.gauge(name).base = totals;
+    for (const [name, { outside, ...totals }] of Object.entries(kept)) {
+      const gauge = this.gauge(name);
+      gauge.base = totals;
+      gauge.outside = outside === undefined ? null : { ...outside, flows: 0 };
+    }
   }
 
   private gauge(name: string): Gauge {
     let gauge = this.gauges.get(name);
     if (gauge === undefined) {
       const base = { rx: 0, tx: 0, flowsTotal: 0, refused: 0 };
-      gauge = { cell: null, outside: null, base, counters: noCounters, series: null, sampledAtMs: this.now() };
+      gauge = {
+        cell: null,
+        retired: [],
+        outside: null,
+        base,
+        counters: noCounters,
+        series: null,
+        sampledAtMs: this.now(),
+      };
       this.gauges.set(name, gauge);
     }
     return gauge;
@@ -63,14 +82,33 @@ export class Meter {
     gauge.cell = null;
   }
 
+  /** What is opened from now on counts by itself (see `present`); connections that go on still count in the whole. */
+  freshCell(name: string): void {
+    const gauge = this.gauge(name);
+    if (gauge.cell !== null) gauge.retired.push(gauge.cell);
+    gauge.cell = null;
+  }
+
+  /** Bytes and flows of what is open at present; only that it changes means anything. */
+  present(name: string): number {
+    const { cell = null, outside = null } = this.gauges.get(name) ?? {};
+    const own = cell === null ? noCounters : readCounters(cell);
+    return own.rx + own.tx + own.flowsTotal + (outside === null ? 0 : outside.rx + outside.tx + outside.flowsTotal);
+  }
+
   /** Cumulative counts from a gateway; a count that falls began anew. Null when the gateway no longer counts for it. */
-  outside(name: string, counts: Gauge['outside']): void {
+  outside(name: string, counts: GatewayCounters | null): void {
     const gauge = this.gauge(name);
     const before = gauge.outside;
     if (before !== null && (counts === null || counts.rx < before.rx || counts.tx < before.tx)) {
-      gauge.base = add(gauge.base, { ...before, refused: before.refused ?? 0 });
+      gauge.base = add(gauge.base, totalsOf(before));
     }
     gauge.outside = counts;
+  }
+
+  /** What a gateway had last counted for it. */
+  lastOutside(name: string): GatewayCounters | null {
+    return this.gauges.get(name)?.outside ?? null;
   }
 
   names(): string[] {
@@ -125,8 +163,12 @@ export class Meter {
     return changed;
   }
 
-  private values({ cell, outside, base }: Gauge) {
-    const own = cell === null ? noCounters : readCounters(cell);
+  private values(gauge: Gauge) {
+    this.settle(gauge);
+    const { cell, outside, base, retired } = gauge;
+    const own = (cell === null ? retired : [cell, ...retired])
+      .map(readCounters)
+      .reduce(sum, noCounters as CounterValues);
     return {
       rx: base.rx + own.rx + (outside?.rx ?? 0),
       tx: base.tx + own.tx + (outside?.tx ?? 0),
@@ -134,6 +176,17 @@ export class Meter {
       flowsTotal: base.flowsTotal + own.flowsTotal + (outside?.flowsTotal ?? 0),
       refused: base.refused + own.refused + (outside?.refused ?? 0),
     };
+  }
+
+  /** Cells nobody counts in any more go into the base. */
+  private settle(gauge: Gauge): void {
+    if (gauge.retired.length === 0) return;
+    gauge.retired = gauge.retired.filter((cell) => {
+      const counts = readCounters(cell);
+      if (counts.flows > 0) return true;
+      gauge.base = add(gauge.base, counts);
+      return false;
+    });
   }
 
   /** Counters as of this moment, for an answer to a command; rates as last sampled. */
@@ -153,15 +206,22 @@ export class Meter {
   }
 
   /** What to keep over a restart. */
-  totals(): Record<string, Totals> {
+  totals(): Record<string, KeptTotals> {
     return Object.fromEntries(
       [...this.gauges].map(([name, gauge]) => {
-        const { rx, tx, flowsTotal, refused } = this.values(gauge);
-        return [name, { rx, tx, flowsTotal, refused }];
+        const own = totalsOf(this.values({ ...gauge, outside: null }));
+        return [name, gauge.outside === null ? own : { ...own, outside: totalsOf(gauge.outside) }];
       }),
     );
   }
 }
+
+const totalsOf = ({ rx, tx, flowsTotal, refused = 0 }: Omit<GatewayCounters, 'flows'>): Totals => ({
+  rx,
+  tx,
+  flowsTotal,
+  refused,
+});
 
 const add = (a: Totals, b: Totals): Totals => ({
   rx: a.rx + b.rx,
@@ -169,6 +229,8 @@ const add = (a: Totals, b: Totals): Totals => ({
   flowsTotal: a.flowsTotal + b.flowsTotal,
   refused: a.refused + b.refused,
 });
+
+const sum = (a: CounterValues, b: CounterValues): CounterValues => ({ ...add(a, b), flows: a.flows + b.flows });
 
 /** Bytes per second over about the last second, whatever the pace of sampling; it ends at exactly zero. */
 function fade(rate: number, bytes: number, passedMs: number): number {

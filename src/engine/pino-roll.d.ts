@@ -6,6 +6,8 @@ declare module 'pino-roll' {
     file: string;
     size: string;
     limit: { count: number };
+    /** Keeps a link `current.log` beside the files. */
+    symlink: boolean;
     mkdir: boolean;
     mode: number;
   }): Promise<DestinationStream>;

@@ -38,6 +38,11 @@ export interface GatewayCounters {
   readonly refused?: number;
 }
 
+export interface GatewayPeer {
+  readonly owner: string;
+  readonly address: string;
+}
+
 /**
  * Who performs mappings. Declarative: `sync` is given all there should be, and makes it so; outcomes come through
  * the reports. One `sync` runs at a time, the caller sees to that.
@@ -47,6 +52,8 @@ export interface Gateway {
   sync(rules: readonly GatewayRule[]): Promise<void>;
   counters(): Promise<ReadonlyMap<string, GatewayCounters>>;
   flows(owner: string | null): Promise<readonly RawFlow[]>;
+  /** Addresses of who has come lately, also of those already gone; where the gateway can tell. */
+  peers?(): Promise<readonly GatewayPeer[]>;
   /** Ends a flow listed by `flows`; false when it is not there. */
   kill(flow: string): Promise<boolean>;
   /** Takes away everything of ours. */

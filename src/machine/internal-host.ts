@@ -1,3 +1,4 @@
+import dgram from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { normalAddress } from '../model/cidr.ts';
@@ -11,13 +12,25 @@ export interface HostSources {
   readonly devices: () => Promise<Device[]>;
   readonly neighbours: () => Promise<Sighting[]>;
   readonly lookup: (name: string) => Promise<string[]>;
+  /** Makes the kernel ask for an address, so that it learns whether anybody still has it. */
+  readonly poke?: (address: string) => void;
 }
 
 const machine: HostSources = {
   devices: () => devices(),
   neighbours: () => neighbours(),
   lookup: async (name) => (await lookup(name, { all: true, order: 'ipv4first' })).map(({ address }) => address),
+  poke,
 };
+
+const discardPort = 9;
+
+/** One empty datagram: the kernel has to find the neighbour before it can send it. */
+function poke(address: string): void {
+  const socket = dgram.createSocket(address.includes(':') ? 'udp6' : 'udp4');
+  socket.on('error', () => {});
+  socket.send('', discardPort, address, () => socket.close());
+}
 
 const ipv4First = (a: string, b: string) => Number(a.includes(':')) - Number(b.includes(':'));
 const linkLocal = (address: string) => /^fe[89ab]/i.test(address);
@@ -44,6 +57,9 @@ export async function resolveInternal(host: string, sources: HostSources = machi
       .sort((a, b) => +(b.fresh ?? 0) - +(a.fresh ?? 0));
     const known = (await sources.devices()).filter((one) => one.mac === mac);
     const addresses = new Set([...heard, ...known].map((one) => one.address).filter((address) => !linkLocal(address)));
+    // The kernel keeps a neighbour nobody talks to for ever; of several addresses, some may be a former one.
+    const fresh = new Set(heard.filter((one) => one.fresh).map((one) => one.address));
+    if (addresses.size > 1) for (const address of addresses) if (!fresh.has(address)) sources.poke?.(address);
     if (addresses.size > 0) return [...addresses].sort(ipv4First);
     throw new SallyportError(
       'target_unresolved',
@@ -72,6 +88,27 @@ export async function resolveInternal(host: string, sources: HostSources = machi
     'check the spelling, or give its address or MAC address; sallyport devices lists the known ones',
     { cause },
   );
+}
+
+/**
+ * Finds the present address of a host given by its MAC address, remembered for a moment; any other host is given back
+ * as it is.
+ * @throws (the function) SallyportError `target_unresolved`
+ */
+export function deviceFinder(
+  rememberMs = 5000,
+  resolve: (host: string) => Promise<string[]> = resolveInternal,
+): (host: string) => Promise<string> {
+  const known = new Map<string, { readonly address: Promise<string>; readonly untilMs: number }>();
+  return async (host) => {
+    if (parseMac(host) === null) return host;
+    const now = performance.now();
+    const found = known.get(host);
+    if (found !== undefined && now < found.untilMs) return found.address;
+    const address = resolve(host).then(([first = host]) => first);
+    known.set(host, { address, untilMs: now + rememberMs });
+    return address;
+  };
 }
 
 export interface FollowOptions {

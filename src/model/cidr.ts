@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { SallyportError } from './errors.ts';
 
@@ -7,7 +8,8 @@ import { SallyportError } from './errors.ts';
  */
 export function normalAddress(text: string): string | null {
   const bare = text.replace(/^\[|\]$/g, '').replace(/%.*$/, '');
-  if (!ipaddr.isValid(bare) || (ipaddr.IPv4.isValid(bare) && !ipaddr.IPv4.isValidFourPartDecimal(bare))) return null;
+  // Node's reading is the strict one: ipaddr.js takes "..." for an address.
+  if (isIP(bare) === 0) return null;
   return ipaddr.process(bare).toString();
 }
 

@@ -15,10 +15,17 @@ const parses = (parse: (text: string) => unknown) => (text: string) => {
 };
 const oneLine = (text: string) => !/[\u0000-\u001f\u007f]/.test(text);
 
-const name = z.string().regex(namePattern, 'a name has 1 to 64 of A-Z a-z 0-9 . _ -');
-const duration = z.string().refine(isDuration, 'a duration like 30s, 10m or 1h30m');
-const cidr = z.string().refine(parses(parseCidr), 'an address or network like 203.0.113.0/24');
-const portList = z.string().refine(parses(parsePortList), 'ports like 113 or 6660-6669, several with commas');
+// The titles name the type in the docs' table.
+const name = z.string().regex(namePattern, 'a name has 1 to 64 of A-Z a-z 0-9 . _ -').meta({ title: 'name' });
+const duration = z.string().refine(isDuration, 'a duration like 30s, 10m or 1h30m').meta({ title: 'duration' });
+const cidr = z
+  .string()
+  .refine(parses(parseCidr), 'an address or network like 203.0.113.0/24')
+  .meta({ title: 'network' });
+const portList = z
+  .string()
+  .refine(parses(parsePortList), 'ports like 113 or 6660-6669, several with commas')
+  .meta({ title: 'ports' });
 const line = z.string().refine(oneLine, 'one line without control characters');
 const port = z.int().min(1, 'ports go from 1 to 65535').max(65_535, 'ports go from 1 to 65535');
 const listenPort = z.int().min(0, 'ports go from 0 to 65535').max(65_535, 'ports go from 0 to 65535');
@@ -71,18 +78,26 @@ const overSsh = {
     .describe('how often a connection through it is tried; false: never'),
 };
 
-export const LocalForward = z.strictObject({ kind: z.literal('local'), ...overSsh, listen, target });
+export const LocalForward = z.strictObject({
+  kind: z.literal('local'),
+  ...overSsh,
+  listen: listen.describe('where it listens'),
+  target: target.describe('as seen from the SSH server'),
+});
 export const RemoteForward = z.strictObject({
   kind: z.literal('remote'),
   ...overSsh,
   listen: listen.describe('where the SSH server listens'),
   target: target.optional().describe('as seen from here; none: a SOCKS server at the far end'),
 });
-export const SocksLogin = z.strictObject({ user: line.min(1), passwordFile: line.min(1) });
+export const SocksLogin = z.strictObject({
+  user: line.min(1).describe('user name'),
+  passwordFile: line.min(1).describe('path of the file with the password'),
+});
 export const DynamicForward = z.strictObject({
   kind: z.literal('dynamic'),
   ...overSsh,
-  listen,
+  listen: listen.describe('where it listens'),
   login: SocksLogin.optional().describe('user and file with the password a SOCKS client must give (RFC 1929)'),
 });
 
@@ -97,11 +112,13 @@ export const Mapping = z.strictObject({
   ...common,
   via: z.enum(['relay', 'nftables', 'router']).default('relay').describe('gateway that carries it'),
   proto: z.enum(['tcp', 'udp', 'both']).default('tcp').describe('protocol'),
-  listen: external,
-  target: z.strictObject({
-    host: line.min(1).describe('internal address, name or MAC address'),
-    port: port.describe('internal port, or the first of a range'),
-  }),
+  listen: external.describe('external side'),
+  target: z
+    .strictObject({
+      host: line.min(1).describe('internal address, name or MAC address'),
+      port: port.describe('internal port, or the first of a range'),
+    })
+    .describe('internal side'),
   proxyProtocol: z.boolean().optional().describe('relay: send a PROXY protocol v2 header'),
   masquerade: z.boolean().optional().describe("nftables: replace the source address by the gateway's"),
   helper: z
@@ -111,7 +128,10 @@ export const Mapping = z.strictObject({
   force: z.boolean().optional().describe('nftables: even over a port this machine listens on'),
 });
 
-const portSet = z.strictObject({ proto: z.enum(['tcp', 'udp', 'both']), ports: portList });
+const portSet = z.strictObject({
+  proto: z.enum(['tcp', 'udp', 'both']).describe('protocol'),
+  ports: portList.describe('a port, a range, or several with commas'),
+});
 
 export const Trigger = z.strictObject({
   kind: z.literal('trigger'),

@@ -45,9 +45,10 @@ function claimsOf(forward: Forward): Claim[] {
       }));
     }
     case 'trigger': {
-      if (forward.via === 'remote') return [];
-      const side = forward.via === 'router' ? 'router' : 'here';
-      const address = claimAddress(forward.bind ?? (forward.via === 'relay' ? undefined : '*'));
+      // The server is the one a call goes over: any two triggers may meet there.
+      const side = forward.via === 'router' ? 'router' : forward.via === 'remote' ? 'far' : 'here';
+      const narrow = forward.via === 'relay' || forward.via === 'remote';
+      const address = claimAddress(forward.bind ?? (narrow ? undefined : '*'));
       return forward.open.flatMap(({ proto, ports }) =>
         transports(proto).flatMap((transport) =>
           parsePortList(ports).map((range) => ({ side, proto: transport, address, ports: range })),

@@ -9,6 +9,7 @@ export interface Home {
   readonly configDir: string;
   /** Traffic totals, router nonces: what must survive but is nobody's to edit. */
   readonly stateDir: string;
+  /** Names the newest of the engine's log files. */
   readonly logFile: string;
   /** Sockets; private to the user. */
   readonly runDir: string;
@@ -37,7 +38,7 @@ export function findHome(env: NodeJS.ProcessEnv): Home {
     dir: configDir,
     configDir,
     stateDir,
-    logFile: path.join(stateDir, 'log', 'engine.log'),
+    logFile: path.join(stateDir, 'log', 'current.log'),
     runDir: shortEnough(runDir) ? runDir : shortRunDir(runDir),
     socket: path.join(shortEnough(runDir) ? runDir : shortRunDir(runDir), 'engine.sock'),
   };

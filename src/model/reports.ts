@@ -81,3 +81,11 @@ export interface TriggerTrial {
   readonly would: 'open' | 'refresh' | 'refuse' | 'take_over';
   readonly why: string;
 }
+
+/** Bytes of one local day. */
+export interface DayTotal {
+  /** YYYY-MM-DD. */
+  readonly day: string;
+  readonly rx: number;
+  readonly tx: number;
+}

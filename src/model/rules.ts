@@ -28,6 +28,7 @@ export function checkForward(forward: Forward): void {
 
 function checkMapping(forward: Extract<Forward, { kind: 'mapping' }>): void {
   const { listen, target } = forward;
+  refuseMisplaced(forward);
   const last = listen.last ?? listen.port;
   if (last < listen.port) {
     throw refuse(`port range ${listen.port}-${last} is upside down`, `write it as ${last}-${listen.port}`);
@@ -49,8 +50,38 @@ function checkMapping(forward: Extract<Forward, { kind: 'mapping' }>): void {
     throw refuse(`${target.host} is no host`, 'name the internal machine by its address');
 }
 
+/** A router's mapping to another machine is relayed on from here, so what a relay can do it can do too. */
+function refuseMisplaced({
+  via,
+  proxyProtocol,
+  masquerade,
+  helper,
+  idleFlow,
+}: Extract<Forward, { kind: 'mapping' }>): void {
+  const misplaced = [
+    { flag: 'proxy-protocol', set: proxyProtocol, not: via === 'nftables', by: 'relay' },
+    // The kernel forgets idle connections by its own time limits (nf_conntrack_*_timeout).
+    { flag: 'idle-flow', set: idleFlow !== undefined, not: via === 'nftables', by: 'relay' },
+    { flag: 'masquerade', set: masquerade, not: via !== 'nftables', by: 'nftables' },
+    { flag: 'helper', set: helper !== undefined, not: via !== 'nftables', by: 'nftables' },
+  ].find(({ set, not }) => set && not);
+  if (misplaced === undefined) return;
+  throw new SallyportError(
+    'unsupported',
+    `--${misplaced.flag} is nothing ${via} can do`,
+    `use --via ${misplaced.by}, or leave it out (edit: --unset ${misplaced.flag})`,
+  );
+}
+
 function checkTrigger(forward: Extract<Forward, { kind: 'trigger' }>): void {
   for (const { ports } of [...triggerSets(forward.on), ...forward.open]) parsePortList(ports).map(formatPortRange);
+  if (forward.via === 'remote' && forward.open.some(({ proto }) => proto !== 'tcp')) {
+    throw new SallyportError(
+      'unsupported',
+      'SSH forwards TCP alone: udp cannot open via remote',
+      'open tcp ports only, or use --via relay, nftables or router',
+    );
+  }
   if (forward.source === 'kernel' && forward.via !== 'nftables') {
     throw new SallyportError(
       'unsupported',

@@ -49,7 +49,7 @@ export function layoutColumns<Row>(
         const own = column.measure ? textWidth(column.measure(row)) : lineWidth(textOf(column.cell(row, column.max)));
         if (own > natural) natural = own;
       }
-      return [column.id, Math.min(column.max, Math.max(column.min, natural))];
+      return [column.id, Math.min(column.max, natural)];
     }),
   );
   const least = (column: Column<Row>) => Math.min(column.min, wanted.get(column.id) ?? column.min);

@@ -75,9 +75,12 @@ function triggerCommand(trigger: Trigger): string {
   return words(
     ['sallyport', 'trigger', trigger.name, '--on', sets(triggerSets(trigger.on)), '--open', sets(trigger.open)],
     ['--via', trigger.via, '--idle', trigger.idle],
+    trigger.source === undefined ? [] : ['--source', trigger.source],
     trigger.second === 'last' ? ['--second', 'last'] : [],
     (trigger.from ?? []).flatMap((cidr) => ['--from', cidr]),
     (trigger.to ?? []).flatMap((cidr) => ['--to', cidr]),
     trigger.bind === undefined ? [] : ['--bind', trigger.bind],
+    trigger.maxOpen === undefined ? [] : ['--max-open', trigger.maxOpen],
+    trigger.closeFlows ? ['--close-flows'] : [],
   );
 }

@@ -11,7 +11,10 @@ const looks: Readonly<Record<EventLevel, { role: ColourRole; word: string }>> = 
   error: { role: 'bad', word: 'error' },
 };
 
-export function eventColumns(now: number): Column<EngineEvent>[] {
+/** What a row of a list of events says. */
+export type TimedText = Pick<EngineEvent, 'at' | 'level' | 'forward' | 'message'>;
+
+export function eventColumns(now: number): Column<TimedText>[] {
   return [
     {
       id: 'at',

@@ -19,7 +19,7 @@ export function ownerOf({ user, pid }: Flow): string {
 /** Columns of a list of flows; with the forward where it is about more than one. */
 export function flowColumns(width: number, now: number, withForward: boolean, glyphs: Glyphs): Column<TimedFlow>[] {
   const short = width < 100;
-  const size = short ? 6 : 10;
+  const size = short ? 6 : 9;
   const rate = (value: number) => (short ? formatShort(value) : value === 0 ? '0' : formatRate(value));
   const forward: Column<TimedFlow> = {
     id: 'forward',

@@ -51,7 +51,7 @@ const rateRole = (rate: number, role: 'rx' | 'tx') => (rate > 0 ? role : 'dim');
 
 function rateColumns(width: number): Column<ForwardRow>[] {
   const short = width < 100;
-  const size = short ? 6 : 10;
+  const size = short ? 6 : 9;
   const format = (rate: number) => (short ? formatShort(rate) : rate === 0 ? '0' : formatRate(rate));
   const cell = (role: 'rx' | 'tx') => (row: ForwardRow) => {
     if (row.view.state === 'off') return seg('');
@@ -117,14 +117,15 @@ function lastMinute(samples: readonly number[], cells: number): number[] {
   return out;
 }
 
-const nameColumn: Column<ForwardRow> = {
+/** As wide in every panel, so that what follows stands below each other. */
+const nameColumn = (cells: number): Column<ForwardRow> => ({
   id: 'name',
   head: 'NAME',
-  min: 12,
-  max: 24,
+  min: cells,
+  max: cells,
   keep: 100,
   cell: ({ view }) => seg(view.name, view.state === 'off' ? 'dim' : 'plain', view.state !== 'off'),
-};
+});
 
 const text = (row: ForwardRow, value: string) => seg(value, row.view.state === 'off' ? 'dim' : 'plain');
 
@@ -174,17 +175,25 @@ function middleColumns(group: Group, narrow: boolean, { ellipsis }: Glyphs): Col
   ];
 }
 
-/** Columns of the tunnels' and the mappings' panel. */
+/** How wide the names of all panels are, within bounds. */
+export function nameWidth(rows: Iterable<ForwardRow>, width: number): number {
+  let widest = 4;
+  for (const { view } of rows) widest = Math.max(widest, textWidth(view.name));
+  return Math.min(widest, width >= 100 ? 24 : width >= 60 ? 16 : 12);
+}
+
+/** Columns of a panel. */
 export function forwardLayout(
   group: Group,
   rows: readonly ForwardRow[],
   width: number,
+  names: number,
   now: number,
   glyphs: Glyphs,
 ): Layout<ForwardRow> {
-  if (group === 'triggers') return triggerLayout(rows, width, now, glyphs);
+  if (group === 'triggers') return triggerLayout(rows, width, names, now, glyphs);
   const columns = [
-    nameColumn,
+    nameColumn(names),
     ...middleColumns(group, width < 90, glyphs),
     ...rateColumns(width).map((column) => ({ ...column, head: column.id === 'rx' ? glyphs.rx : glyphs.tx })),
     ...tailColumns(width, glyphs),
@@ -225,10 +234,16 @@ export function triggerRule({ config }: ForwardRow, glyphs: Glyphs): string {
   return `${sets(triggerSets(config.on))} ${glyphs.arrow} ${sets(config.open)}`;
 }
 
-function triggerLayout(rows: readonly ForwardRow[], width: number, now: number, glyphs: Glyphs): Layout<ForwardRow> {
+function triggerLayout(
+  rows: readonly ForwardRow[],
+  width: number,
+  names: number,
+  now: number,
+  glyphs: Glyphs,
+): Layout<ForwardRow> {
   const narrow = width < 90;
   const columns: Column<ForwardRow>[] = [
-    nameColumn,
+    nameColumn(names),
     {
       id: 'rule',
       head: `ON ${glyphs.arrow} OPENS`,

@@ -11,6 +11,8 @@ export interface HeaderFacts {
   readonly startedAt: string;
   readonly now: number;
   readonly paused: boolean;
+  /** Standing remarks about the machine or the engine; the audit view has them. */
+  readonly warnings: number;
   /** What the engine is doing when it is not simply there. */
   readonly engine: 'connected' | 'gone' | 'connecting';
 }
@@ -62,6 +64,9 @@ export function headerLine(facts: HeaderFacts, width: number, glyphs: Glyphs): L
     ...rates,
     seg(roomy ? '   ' : '  '),
     ...health(worded),
+    ...(facts.warnings === 0
+      ? []
+      : [seg(`! ${facts.warnings}${worded ? ` ${facts.warnings === 1 ? 'warning' : 'warnings'}` : ''}  `, 'busy')]),
   ];
   const notable = facts.engine !== 'connected' || facts.paused;
   // What gives way, in this order: this machine's name, the states' words, the engine's age, the program's name.

@@ -1,8 +1,11 @@
 import prettyBytes from 'pretty-bytes';
 
-/** `1.2 MB`: decimal units, at most four characters of number. */
+/** `1.2 MB`, `88.1 MB`, `232 kB`: decimal units, at most four characters of number. */
 export function formatBytes(bytes: number): string {
-  return prettyBytes(Math.max(0, bytes), { maximumFractionDigits: 1 });
+  const amount = Math.max(0, bytes);
+  // Rounded here: asked for a number of digits, pretty-bytes formats by the locale, which costs a tenth of a frame.
+  const tenth = amount < 1000 ? 1 : 10 ** (3 * Math.floor(Math.log10(amount) / 3) - 1);
+  return prettyBytes(Math.round(amount / tenth) * tenth);
 }
 
 /** `1.2 MB/s`; nothing moving is `0 B/s`. */

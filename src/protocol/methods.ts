@@ -4,7 +4,15 @@ import type { Forward } from '../model/config.ts';
 import type { Failure } from '../model/errors.ts';
 import type { EngineEvent } from '../model/event.ts';
 import type { Counters, Flow } from '../model/flow.ts';
-import type { AuditRow, Device, HistorySeries, RouterReport, ScanRow, TriggerTrial } from '../model/reports.ts';
+import type {
+  AuditRow,
+  DayTotal,
+  Device,
+  HistorySeries,
+  RouterReport,
+  ScanRow,
+  TriggerTrial,
+} from '../model/reports.ts';
 import { historyRanges } from '../model/reports.ts';
 import type { ForwardView, LinkEntry, Opening, Snapshot } from '../model/snapshot.ts';
 
@@ -113,6 +121,9 @@ export const methods = {
   events: method<EngineEvent[]>()(z.object({ forward: text.optional(), limit: z.int().default(1000) })),
   /** Samples of both directions; `forward` left out: all together. */
   history: method<HistorySeries>()(z.object({ forward: text.optional(), range: z.enum(historyRanges) })),
+
+  /** Bytes of each day, oldest first, over restarts; `forward` left out: all together. */
+  days: method<DayTotal[]>()(z.object({ forward: text.optional() })),
 
   hosts: method<LinkEntry[]>()(none),
   host: method<HostReport>()(z.object({ dest: text, overrides: overrides.default({}) })),

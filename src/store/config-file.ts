@@ -120,7 +120,9 @@ function invalid(where: string, why: string, cause?: unknown): SallyportError {
   const aside = path.join(path.dirname(where), lastGoodName);
   const hint = existsSync(aside)
     ? `mend it, or go back: cp ${aside} ${where}`
-    : 'mend it, or move it away to start afresh';
+    : path.isAbsolute(where)
+      ? 'mend it, or move it away to start afresh'
+      : 'name a file that sallyport export wrote';
   return new SallyportError('config_invalid', `cannot read ${where}: ${why}`, hint, { cause });
 }
 

@@ -99,12 +99,7 @@ export class Claims {
 
   /** What a call of `host` would do, without doing it. */
   trial(host: string, now: number): TriggerTrial {
-    const current = this.current(now);
-    if (current === null) return { would: 'open', why: 'nobody holds it' };
-    if (current.host === host) return { would: 'refresh', why: `${host} holds it already` };
-    return this.#rules.second === 'first'
-      ? { would: 'refuse', why: `${current.host} holds it until it is idle` }
-      : { would: 'take_over', why: `the last caller has it, and ${current.host} holds it now` };
+    return trialOf(this.current(now)?.host ?? null, this.#rules.second, host);
   }
 
   /** Goes on where another engine left off. */
@@ -132,4 +127,13 @@ export class Claims {
     this.#holder = null;
     return { is: 'closed', host, why };
   }
+}
+
+/** What a call of `host` would do while `holder` has it. */
+export function trialOf(holder: string | null, second: ClaimRules['second'], host: string): TriggerTrial {
+  if (holder === null) return { would: 'open', why: 'nobody holds it' };
+  if (holder === host) return { would: 'refresh', why: `${host} holds it already` };
+  return second === 'first'
+    ? { would: 'refuse', why: `${holder} holds it until it is idle` }
+    : { would: 'take_over', why: `the last caller has it, and ${holder} holds it now` };
 }

@@ -1,16 +1,24 @@
-import { Box, type SuspendTerminal, Text, useApp, useInput, useIsScreenReaderEnabled, usePaste } from 'ink';
+import { Box, type SuspendTerminal, Text, Transform, useApp, useInput, useIsScreenReaderEnabled, usePaste } from 'ink';
 import { memo, useEffect, useMemo, useSyncExternalStore } from 'react';
 import type { Settings } from '../model/config.ts';
 import type { Line } from '../present/line.ts';
+import { isLateReply } from './background.ts';
 import type { Dashboard } from './dashboard.ts';
 import { keysOfInput } from './keys.ts';
 import type { Painter } from './paint.ts';
 import { readerLines } from './screens/reader.ts';
 import { frameLines } from './screens/screen.ts';
 
-/** One row of the screen. A single `<Text>`: a box a cell costs several times as much to lay out. */
+/**
+ * One row of the screen. The rows have their exact width already: as the outcome of a transform Ink takes them as they
+ * are, and does not measure, sanitise and wrap each of them on every frame, which was most of a frame's cost.
+ */
 const Row = memo(function Row({ text }: { text: string }) {
-  return <Text wrap="truncate">{text}</Text>;
+  return (
+    <Transform transform={() => text}>
+      <Text> </Text>
+    </Transform>
+  );
 });
 
 function Rows({ lines, paint }: { lines: readonly Line[]; paint: Painter }) {
@@ -31,6 +39,7 @@ export function App({ dashboard, painter, onSuspendable }: AppProps) {
   const scene = useSyncExternalStore(dashboard.subscribe, dashboard.scene);
   const { columns, rows } = scene.size;
   useInput((input, key) => {
+    if (isLateReply(input)) return;
     for (const name of keysOfInput(input, key)) dashboard.press(name);
   });
   usePaste((text) => dashboard.paste(text));
@@ -42,7 +51,7 @@ export function App({ dashboard, painter, onSuspendable }: AppProps) {
   const lines = useMemo(() => (reader ? [] : frameLines(scene)), [scene, reader]);
   if (reader) return <Text>{readerLines(scene).join('\n')}</Text>;
   return (
-    <Box flexDirection="column" width={columns} height={rows} overflow="hidden">
+    <Box flexDirection="column" width={columns} height={rows}>
       <Rows lines={lines} paint={paint} />
     </Box>
   );

@@ -5,7 +5,7 @@ import { forwardStates } from '../model/state.ts';
 import { asciiGlyphs, type Glyphs } from '../present/glyphs.ts';
 import type { ColourRole } from '../present/states.ts';
 import { type Actions, createActions } from './actions/actions.ts';
-import { type Core, type TerminalDoor, topOverlay } from './actions/core.ts';
+import type { Core, TerminalDoor } from './actions/core.ts';
 import type { Clock } from './clock.ts';
 import { watchEngine } from './engine.ts';
 import { type Intent, perform } from './intents.ts';
@@ -15,7 +15,7 @@ import { createResources } from './resources.ts';
 import { createSamples } from './samples.ts';
 import { type Context, makeScene, type Scene, ticks, wantsOf } from './scene.ts';
 import { type Action, initialState, reduce, type UiState } from './state.ts';
-import { editField, insertText } from './text-field.ts';
+import { createTyping } from './typing.ts';
 
 export interface Dashboard {
   /** The same object until something changes. */
@@ -33,6 +33,8 @@ export interface DashboardOptions {
   readonly glyphs: Glyphs;
   readonly size: { readonly columns: number; readonly rows: number };
   readonly terminal: TerminalDoor;
+  /** Host names from the person's ssh configuration, read when a form asks for a host. */
+  readonly sshHosts: () => readonly string[];
 }
 
 const toastMs = 5000;
@@ -42,7 +44,7 @@ const coalesceMs = 30;
 /** A prompt that comes up while somebody types does not take the keys meant for something else. */
 const promptGraceMs = 600;
 
-const typing: ReadonlySet<Context> = new Set(['filter', 'ask', 'palette', 'form', 'prompt']);
+const typingContexts: ReadonlySet<Context> = new Set(['filter', 'ask', 'palette', 'form', 'prompt']);
 
 export function createDashboard(options: DashboardOptions): Dashboard {
   const { clock, terminal } = options;
@@ -141,6 +143,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     scene: current,
     clock,
     terminal,
+    sshHosts: options.sshHosts,
     act(action: Action) {
       const next = reduce(ui, action);
       if (next === ui) return;
@@ -205,7 +208,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     {
       onChange() {
         const before = scene;
-        const wasTyping = before !== null && typing.has(before.context);
+        const wasTyping = before !== null && typingContexts.has(before.context);
         changed();
         if (wasTyping && before.prompt === null && current().prompt !== null) graceUntil = clock.now() + promptGraceMs;
       },
@@ -218,42 +221,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     clock,
   );
 
-  /** Keys that are no command of their own: they type. */
-  const type = (key: KeyName) => {
-    switch (current().context) {
-      case 'filter': {
-        const filter = editField(ui.filter, key);
-        if (filter !== null) core.set({ filter });
-        return;
-      }
-      case 'ask': {
-        const ask = topOverlay(core, 'ask');
-        const field = ask === null ? null : editField(ask.field, key);
-        if (ask !== null && field !== null) core.act({ do: 'update', overlay: { ...ask, field } });
-        return;
-      }
-      case 'palette': {
-        const palette = topOverlay(core, 'palette');
-        const field = palette === null ? null : editField(palette.field, key);
-        if (palette !== null && field !== null)
-          core.act({
-            do: 'update',
-            overlay: { ...palette, field, at: field.text === palette.field.text ? palette.at : 0 },
-          });
-        return;
-      }
-      case 'form':
-        return actions.typeForm(key);
-      case 'prompt':
-      case 'hostkey':
-        return actions.typePrompt(key);
-      case 'choose':
-        actions.takeChoice(key);
-        return;
-      default:
-        core.say(`${key === 'space' ? 'space' : key} does nothing here; ? shows what does`);
-    }
-  };
+  const typing = createTyping(core, actions);
 
   return {
     scene: current,
@@ -270,37 +238,12 @@ export function createDashboard(options: DashboardOptions): Dashboard {
         core.set({ toast: null });
       }
       const binding = bindingFor(context, key);
-      if (binding === null) type(key);
+      if (binding === null) typing.type(key);
       else runBinding(binding.id, key);
       notify();
     },
     paste(text) {
-      switch (current().context) {
-        case 'filter':
-          core.set({ filter: insertText(ui.filter, text.trim()) });
-          break;
-        case 'ask':
-          actions.pasteAsk(text);
-          break;
-        case 'palette': {
-          const palette = topOverlay(core, 'palette');
-          if (palette !== null) {
-            core.act({ do: 'update', overlay: { ...palette, field: insertText(palette.field, text.trim()), at: 0 } });
-          }
-          break;
-        }
-        case 'form':
-          actions.pasteForm(text);
-          break;
-        case 'prompt':
-        case 'hostkey':
-          actions.pastePrompt(text);
-          break;
-        default:
-          // A pasted ssh line means "make this"; anything else pasted here would only be a burst of keys.
-          if (/^\s*(\S*\/)?(auto)?ssh\s+\S/.test(text)) actions.fillFromSsh(text.trim());
-          else core.say('nothing here takes pasted text; n starts a form');
-      }
+      typing.paste(text);
       notify();
     },
     resize(columns, rows) {

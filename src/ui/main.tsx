@@ -1,3 +1,4 @@
+import os from 'node:os';
 import type { ReadStream, WriteStream } from 'node:tty';
 import { render, type SuspendTerminal } from 'ink';
 import type { Client } from '../client/client.ts';
@@ -6,9 +7,11 @@ import type { Home } from '../model/home.ts';
 import { asciiGlyphs, localeIsUtf8, unicodeGlyphs } from '../present/glyphs.ts';
 import { safeText } from '../present/sanitize.ts';
 import { App } from './app.tsx';
+import { askBackground, type Background } from './background.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { createDashboard, type Dashboard } from './dashboard.ts';
 import { createPainter, type Painter } from './paint.ts';
+import { sshHostNames } from './ssh-hosts.ts';
 import { chooseTheme, themes } from './theme.ts';
 
 export interface DashboardProgram {
@@ -39,6 +42,7 @@ export async function runDashboard(options: DashboardProgram): Promise<number> {
     clock: options.clock ?? systemClock,
     glyphs: localeIsUtf8(env) ? unicodeGlyphs : asciiGlyphs,
     size: { columns: stdout.columns || 80, rows: stdout.rows || 24 },
+    sshHosts: () => sshHostNames(env.HOME || os.homedir()),
     terminal: {
       copy: (text) => void stdout.write(`\u001b]52;c;${Buffer.from(text).toString('base64')}\u0007`),
       notify: (text) => void stdout.write(`\u0007\u001b]9;${safeText(text)}\u0007`),
@@ -72,11 +76,15 @@ export async function runDashboard(options: DashboardProgram): Promise<number> {
   process.on('uncaughtException', onCrash);
   process.on('unhandledRejection', onCrash);
 
-  await pictureOr(dashboard, firstPictureMs);
+  const [background] = await Promise.all([
+    // The environment's word costs nothing; where there is none, the terminal is asked while the engine is.
+    asks(env, stdin, stdout) ? askBackground(stdin, stdout, firstPictureMs) : null,
+    pictureOr(dashboard, firstPictureMs),
+  ]);
   const app = render(
     <App
       dashboard={dashboard}
-      painter={(theme) => painterFor(theme, env, stdout)}
+      painter={(theme) => painterFor(theme, env, stdout, background)}
       onSuspendable={(given) => {
         suspendTerminal = given;
       }}
@@ -84,6 +92,8 @@ export async function runDashboard(options: DashboardProgram): Promise<number> {
     {
       stdin,
       stdout,
+      // Ink takes CI=true for no terminal; whoever called this has looked at the terminal itself.
+      interactive: true,
       exitOnCtrlC: false,
       patchConsole: false,
       alternateScreen: true,
@@ -109,9 +119,18 @@ export async function runDashboard(options: DashboardProgram): Promise<number> {
   }
 }
 
-function painterFor(setting: Settings['theme'], env: NodeJS.ProcessEnv, stdout: WriteStream): Painter {
+function asks(env: NodeJS.ProcessEnv, stdin: ReadStream, stdout: WriteStream): boolean {
+  return stdin.isTTY && stdout.isTTY && !env.COLORFGBG && !env.NO_COLOR && env.TERM !== 'dumb' && env.TERM !== 'linux';
+}
+
+function painterFor(
+  setting: Settings['theme'],
+  env: NodeJS.ProcessEnv,
+  stdout: WriteStream,
+  background: Background | null,
+): Painter {
   const depth = stdout.isTTY ? stdout.getColorDepth(env) : 1;
-  return createPainter(themes[chooseTheme(setting, env, depth)], depth);
+  return createPainter(themes[chooseTheme(setting, env, depth, background)], depth);
 }
 
 function wantsReader(dashboard: Dashboard, env: NodeJS.ProcessEnv): boolean {

@@ -2,7 +2,7 @@ import type { Client } from '../client/client.ts';
 import { toFailure } from '../model/errors.ts';
 import type { EngineEvent } from '../model/event.ts';
 import type { Flow } from '../model/flow.ts';
-import type { AuditRow, Device, HistoryRange, HistorySeries, RouterReport } from '../model/reports.ts';
+import type { AuditRow, DayTotal, Device, HistoryRange, HistorySeries, RouterReport } from '../model/reports.ts';
 
 export interface FlowRow extends Flow {
   readonly rxRate: number;
@@ -13,6 +13,7 @@ export interface FlowRow extends Flow {
 export type Want =
   | { readonly what: 'flows'; readonly forward: string | null }
   | { readonly what: 'events' }
+  | { readonly what: 'days'; readonly forward: string | null }
   | { readonly what: 'history'; readonly forward: string | null; readonly range: HistoryRange }
   | { readonly what: 'audit' | 'devices' | 'router' };
 
@@ -20,6 +21,7 @@ interface Values {
   readonly flows: readonly FlowRow[];
   readonly events: readonly EngineEvent[];
   readonly history: HistorySeries;
+  readonly days: readonly DayTotal[];
   readonly audit: readonly AuditRow[];
   readonly devices: readonly Device[];
   readonly router: RouterReport;
@@ -36,6 +38,7 @@ const keptEvents = 2000;
 /** How old an answer may be before the next change of the picture has it asked for again. */
 function maxAgeMs(want: Want): number {
   if (want.what === 'flows') return 900;
+  if (want.what === 'days') return 10_000;
   if (want.what !== 'history') return Number.POSITIVE_INFINITY;
   return { '1m': 900, '5m': 900, '1h': 20_000, '24h': 120_000 }[want.range];
 }
@@ -43,8 +46,8 @@ function maxAgeMs(want: Want): number {
 export const keyOf = (want: Want): string =>
   want.what === 'history'
     ? `history ${want.range} ${want.forward ?? '*'}`
-    : want.what === 'flows'
-      ? `flows ${want.forward ?? '*'}`
+    : want.what === 'flows' || want.what === 'days'
+      ? `${want.what} ${want.forward ?? '*'}`
       : want.what;
 
 /** Asks the engine for what is wanted, once at a time each, and keeps the answers while they are wanted. */
@@ -74,6 +77,8 @@ export function createResources(onChange: () => void): Resources {
       }
       case 'events':
         return client.call('events', { limit: 1000 });
+      case 'days':
+        return client.call('days', want.forward === null ? {} : { forward: want.forward });
       case 'history':
         return client.call('history', {
           range: want.range,

@@ -19,6 +19,7 @@ export type Context =
   | 'events'
   | 'hosts'
   | 'audit'
+  | 'days'
   | 'network'
   | 'sessions'
   | 'filter'
@@ -154,6 +155,8 @@ function listIds(scene: Base): readonly string[] {
         ...(resources.get({ what: 'router' }).value?.mappings ?? []).map((m) => `map ${m.proto} ${m.external}`),
         ...(resources.get({ what: 'devices' }).value ?? []).map((d) => `dev ${d.address}`),
       ];
+    case 'days':
+      return (resources.get({ what: 'days', forward: null }).value ?? []).map(({ day }) => day).reverse();
     case 'sessions':
       return Object.keys(picture?.snapshot.sessions ?? {});
   }
@@ -170,7 +173,10 @@ function contextOf(ui: UiState, prompt: Prompt | null): Context {
 /** What must be asked of the engine for this scene. */
 export function wantsOf(scene: Scene): Want[] {
   const { ui, samples } = scene;
+  const overlay = ui.overlays.at(-1);
   const wants: Want[] = samples.seeded(null) ? [] : [{ what: 'history', forward: null, range: '5m' }];
+  // The machines a mapping can lead to are offered while it is defined.
+  if (overlay?.is === 'form' && overlay.kind === 'mapping') wants.push({ what: 'devices' });
   switch (ui.view.is) {
     case 'overview': {
       // The minute's graph of rows seen for the first time starts with what the engine remembers.
@@ -185,9 +191,13 @@ export function wantsOf(scene: Scene): Want[] {
         { what: 'flows', forward: ui.view.forward },
         { what: 'events' },
       );
+      if (ui.section === 'days') wants.push({ what: 'days', forward: ui.view.forward });
       break;
     case 'flows':
       wants.push({ what: 'flows', forward: null });
+      break;
+    case 'days':
+      wants.push({ what: 'days', forward: null });
       break;
     case 'network':
       wants.push({ what: 'router' }, { what: 'devices' });

@@ -9,7 +9,7 @@ import type { FormState } from './widgets/form/state.ts';
 import type { PaletteState } from './widgets/palette/state.ts';
 import type { PromptState } from './widgets/prompt/state.ts';
 
-export const detailSections = ['flows', 'events', 'config', 'command'] as const;
+export const detailSections = ['flows', 'events', 'days', 'config', 'command'] as const;
 export type DetailSection = (typeof detailSections)[number];
 
 export type FlowSort = 'age' | 'rate' | 'bytes' | 'peer';
@@ -21,6 +21,7 @@ export type View =
   | { readonly is: 'events' }
   | { readonly is: 'hosts' }
   | { readonly is: 'audit' }
+  | { readonly is: 'days' }
   | { readonly is: 'network' }
   | { readonly is: 'sessions' };
 

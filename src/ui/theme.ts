@@ -126,10 +126,17 @@ function lightBackground(env: NodeJS.ProcessEnv): boolean {
 /**
  * The theme to draw with.
  * @param depth bits of colour the terminal has: 1, 4, 8 or 24
+ * @param background what the terminal said of itself, if it said anything
  */
-export function chooseTheme(setting: Settings['theme'], env: NodeJS.ProcessEnv, depth: number): ThemeName {
+export function chooseTheme(
+  setting: Settings['theme'],
+  env: NodeJS.ProcessEnv,
+  depth: number,
+  background: 'light' | 'dark' | null = null,
+): ThemeName {
   if (setting === 'none' || (env.NO_COLOR ?? '') !== '' || depth === 1) return 'none';
   if (setting === 'contrast') return 'contrast';
   if (setting === 'ansi' || depth === 4) return 'ansi';
-  return setting === 'auto' ? (lightBackground(env) ? 'light' : 'dark') : setting;
+  if (setting !== 'auto') return setting;
+  return background ?? (lightBackground(env) ? 'light' : 'dark');
 }

@@ -259,7 +259,7 @@ describe.skipIf(missing('sshd', 'curl'))('against a real sshd', () => {
     ]);
     expect(added.code).toBe(4);
     expect(added.stdout).toContain('failed');
-    expect(added.stderr).toMatch(/^sallyport: taken is failed: .+\ntry: .+/);
+    expect(added.stderr).toMatch(/^sallyport: taken failed: .+\ntry: .+/);
     const view = (await home.run(['show', 'taken', '--json'])).json<ForwardView>();
     expect(view).toMatchObject({ state: 'failed', desired: 'up', error: { code: 'port_taken' } });
     expect(view.error?.message).toContain(String(process.pid));

@@ -87,7 +87,7 @@ describe.skipIf(missing('curl'))('curl', () => {
       await expect(fetch(...proxy, ...user)).rejects.toThrow();
     }
     await expect(fetch('--socks4', `127.0.0.1:${port}`)).rejects.toThrow();
-    const notes = plane.notes('socks_login');
+    const notes = plane.notes('socks_login_failed');
     expect(notes.length).toBeGreaterThan(0);
     expect(JSON.stringify(plane.events)).not.toContain('sesame');
   });

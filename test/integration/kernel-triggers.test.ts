@@ -138,6 +138,7 @@ describe.skipIf(reason)('triggers in the kernel', () => {
     const old = talker(net, 'wan', outside, 113);
     await until('the owner to be seen', () => holder() === addresses.lan.v4);
     await until('the talk', async () => (await kernel.gateway.flows('irc')).length === 1);
+    await until('the owner to be seen', () => holder() === addresses.lan.v4);
     await call('lan2', 6668);
     expect(await inbound()).toBe('lan2 hello');
     await until('the events', () => told().includes('taken_over 192.168.77.11'));
@@ -271,8 +272,8 @@ describe.skipIf(reason)('triggers in the kernel', () => {
     expect(await inbound()).toBe('lan hello');
     await kernel.gateway.stop();
     await until('closing without an engine', async () => (await inbound()) === null, {
-      timeoutMs: 8000,
-      everyMs: 3500,
+      timeoutMs: 16_000,
+      everyMs: 4200,
     });
     expect(await inbound('udp')).toBeNull();
   });

@@ -4,7 +4,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ask, blob, connect, echo, fate, Plane, readAll, type Server, serve, sha } from '../support/plane.ts';
+import { ask, blob, connect, echo, fate, flood, Plane, readAll, type Server, serve, sha } from '../support/plane.ts';
 import { freePort } from '../support/ports.ts';
 import { until } from '../support/until.ts';
 
@@ -22,7 +22,7 @@ afterEach(async () => {
   rmSync(dir, { recursive: true });
 });
 
-const keep = (server: Server) => {
+const keep = <T extends Server>(server: T): T => {
   servers.push(server);
   return server;
 };
@@ -212,34 +212,13 @@ describe('flows', () => {
   });
 
   test('a slow reader stops the sender: what is buffered stays bounded', async () => {
-    let sent = 0;
-    const chunk = Buffer.alloc(1 << 16);
-    const server = keep(
-      await serve((socket) => {
-        const more = () => {
-          while (!socket.destroyed && sent < 1 << 30) {
-            sent += chunk.length;
-            if (!socket.write(chunk)) return void socket.once('drain', more);
-          }
-        };
-        more();
-      }),
-    );
-    const port = await plane.open(local(server.port));
+    const sender = keep(await flood());
+    const port = await plane.open(local(sender.port));
     const client = connect(port);
     client.pause();
-    let last = -1;
-    await until(
-      'the sender to stall',
-      () => {
-        const stalled = sent === last && sent > 0;
-        last = sent;
-        return stalled;
-      },
-      { everyMs: 200 },
-    );
+    await sender.stalled();
     // The kernel's buffers of three sockets, and a few chunks in between.
-    expect(sent).toBeLessThan(64 << 20);
+    expect(sender.sent()).toBeLessThan(64 << 20);
     expect(plane.counts('f').rx).toBeLessThan(64 << 20);
     client.destroy();
   });

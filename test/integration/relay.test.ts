@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { IntakeSocket, takeOver } from '../../src/dataplane/sockets/intake.ts';
-import { ask, blob, connect, echo, fate, Plane, readAll, serve, sha } from '../support/plane.ts';
+import { ask, blob, connect, echo, fate, flood, Plane, readAll, serve, sha } from '../support/plane.ts';
 import { freePort } from '../support/ports.ts';
 import { until } from '../support/until.ts';
 
@@ -192,34 +192,13 @@ describe('the one buffer a direction is read into', () => {
   });
 
   test('holds a sender whose reader does not read', async () => {
-    let sent = 0;
-    const chunk = Buffer.alloc(1 << 16);
-    const { port: target } = keep(
-      await serve((socket) => {
-        const more = () => {
-          while (!socket.destroyed && sent < 1 << 30) {
-            sent += chunk.length;
-            if (!socket.write(chunk)) return void socket.once('drain', more);
-          }
-        };
-        more();
-      }),
-    );
+    const sender = keep(await flood());
     const port = await freePort();
-    await plane.open(mapping({ port }, target));
+    await plane.open(mapping({ port }, sender.port));
     const client = connect(port);
     client.pause();
-    let last = -1;
-    await until(
-      'the sender to stall',
-      () => {
-        const stalled = sent === last && sent > 0;
-        last = sent;
-        return stalled;
-      },
-      { everyMs: 200 },
-    );
-    expect(sent).toBeLessThan(64 << 20);
+    await sender.stalled();
+    expect(sender.sent()).toBeLessThan(64 << 20);
     plane.send({ do: 'kill', request: 1, flow: plane.flows('m')[0]?.id ?? '' });
     await until('the flow to end', () => plane.counts('m').flows === 0);
     client.destroy();

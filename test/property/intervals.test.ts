@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { disjointIntervals } from '../../src/model/intervals.ts';
-import { triggerMatcher } from '../../src/triggers/matching.ts';
 
 const range = fc
   .tuple(
@@ -39,24 +38,4 @@ test('the top port is no edge', () => {
   expect(disjointIntervals([{ proto: 'tcp', first: 65_535, last: 65_535, name: 'a' }])).toEqual([
     { proto: 'tcp', first: 65_535, last: 65_535, names: ['a'] },
   ]);
-});
-
-test('a call concerns the triggers of its port, source and destination', () => {
-  const match = triggerMatcher([
-    { name: 'irc', on: { proto: 'tcp', ports: '6660-6669' } },
-    { name: 'lan', on: [{ proto: 'both', ports: '6667,7000' }], from: ['192.168.1.0/24'] },
-    { name: 'far', on: { proto: 'tcp', ports: '1-65535' }, to: ['203.0.113.0/24'] },
-  ]);
-  const call = (
-    port: number,
-    source = '127.0.0.1',
-    destination: string | null = '198.51.100.1',
-    proto: 'tcp' | 'udp' = 'tcp',
-  ) => match({ proto, source, destination, port });
-  expect(call(6667)).toEqual(['irc']);
-  expect(call(6667, '192.168.1.9')).toEqual(['irc', 'lan']);
-  expect(call(7000, '192.168.1.9', '203.0.113.8')).toEqual(['far', 'lan']);
-  expect(call(7000, '192.168.1.9', '203.0.113.8', 'udp')).toEqual(['lan']);
-  expect(call(6669, '::1', null)).toEqual(['irc']);
-  expect(call(6670)).toEqual([]);
 });

@@ -18,6 +18,7 @@ const entries = [
   ['a'],
   ['w'],
   ['S'],
+  ['t'],
   ['enter'],
   ['/'],
   ['?'],
@@ -72,7 +73,7 @@ test('every key of the table, in every view and dialog, at any size, leaves a wh
   );
 });
 
-test('each key on its own in each view', async () => {
+test('each key on its own in each view', { timeout: 120_000 }, async () => {
   for (const entry of entries) {
     for (const key of keys) {
       const stage = await openStage({ columns: 80, rows: 24 });

@@ -103,7 +103,7 @@ test('columns never take more than there is', () => {
 });
 
 test('graphs have their size, and the scale holds the largest sample', () => {
-  const samples = fc.array(fc.double({ min: 0, max: 1e12, noNaN: true }));
+  const samples = fc.array(fc.integer({ min: 0, max: 1e12 }));
   fc.assert(
     fc.property(
       samples,

@@ -1,5 +1,6 @@
 // The dashboard over a fake engine, as a program: what the tests run in a real terminal.
 //   SCENARIO=workday|empty|crowd:N  FREEZE=1 (time stands still)  QUIET=1 (nothing moves)
+//   On SIGUSR2 the engine is gone for a second; with CRASH=1 the program breaks instead.
 import { findHome } from '../../src/model/home.ts';
 import { runDashboard } from '../../src/ui/main.tsx';
 import { createFakeEngine } from './fake-engine.ts';
@@ -21,6 +22,7 @@ const engine = createFakeEngine({
 if (process.env.NO_PROMPTS === '1') engine.change((before) => ({ ...before, prompts: [] }));
 const pulse = setInterval(() => process.env.QUIET !== '1' && !frozen && engine.pulse(), 500);
 process.on('SIGUSR2', () => {
+  if (process.env.CRASH === '1') throw new Error('as if something were broken');
   engine.kill();
   setTimeout(() => engine.back(), 1000);
 });

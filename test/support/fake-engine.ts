@@ -75,7 +75,7 @@ export function createFakeEngine({ scenario, now }: Options): FakeEngine {
     ),
     links: scenario.links(iso, startedAt),
     prompts: scenario.prompts(iso, startedAt),
-    warnings: [],
+    warnings: scenario.warnings ?? [],
     undo: null,
   };
   const events: EngineEvent[] = scenario.events.map(([agoMs, level, forward, code, message]) => ({
@@ -100,7 +100,7 @@ export function createFakeEngine({ scenario, now }: Options): FakeEngine {
       probe: given.probe?.(iso, startedAt) ?? null,
       lastError: given.lastError?.(iso, startedAt) ?? null,
       opened: given.opened?.(iso, startedAt) ?? [],
-      history: [],
+      history: given.history?.(iso, startedAt) ?? [],
     };
   }
 
@@ -334,6 +334,7 @@ export function createFakeEngine({ scenario, now }: Options): FakeEngine {
     },
     events: () => [...events],
     history: ({ forward, range }: Params<'history'>) => history(forward, range),
+    days: ({ forward }: Params<'days'>) => scenario.days?.(forward ?? null) ?? [],
     hosts: () => Object.values(snapshot.links),
     answer: ({ prompt, answer }: Params<'answer'>) => {
       const asked = snapshot.prompts.find(({ id }) => id === prompt);

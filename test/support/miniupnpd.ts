@@ -15,6 +15,8 @@ export interface MiniupnpdOptions {
   readonly upnp?: boolean;
   /** Describes itself as IGD 1. */
   readonly igd1?: boolean;
+  /** Only who holds a mapping may delete it; on unless said. */
+  readonly secure?: boolean;
   /** More lines of miniupnpd.conf. */
   readonly config?: readonly string[];
 }
@@ -62,7 +64,7 @@ export class Miniupnpd {
       `force_igd_desc_v1=${yes(options.igd1 ?? false)}`,
       'min_lifetime=2',
       'max_lifetime=86400',
-      'secure_mode=yes',
+      `secure_mode=${yes(options.secure ?? true)}`,
       'system_uptime=no',
       'notify_interval=30',
       `uuid=00000000-0000-0000-0000-${String(process.pid).padStart(12, '0')}`,

@@ -57,3 +57,24 @@ export async function ask(
   const [code] = await once(child, 'close');
   return code === 0 && got !== '' ? got : null;
 }
+
+const taker = `const [port, back] = process.argv.slice(1).map(Number);
+  require('net').createServer({ allowHalfOpen: true }, (s) => { s.on('error', () => {}); s.resume(); s.on('end', () => s.end(Buffer.alloc(back))); })
+    .listen({ port, host: '::' }, () => console.log('ready'));`;
+const giver = `const [host, port, size] = process.argv.slice(1);
+  let got = 0; const s = require('net').connect({ host, port: +port, allowHalfOpen: true }, () => s.end(Buffer.alloc(+size)));
+  s.on('error', (e) => { console.error(e.message); process.exit(1); });
+  s.on('data', (d) => { got += d.length; }); s.on('end', () => { console.log(got); });`;
+
+/** Takes whatever a connection sends, then answers with so many bytes. */
+export async function bulkServer(net: Topology, host: NetHost, port: number, back: number): Promise<ChildProcess> {
+  const child = net.spawn(host, [process.execPath, '-e', taker, String(port), String(back)]);
+  if (child.stdout === null) throw new Error('no output');
+  await once(child.stdout, 'data');
+  return child;
+}
+
+/** Sends so many bytes, and says how many came back. */
+export function sendBulk(net: Topology, from: NetHost, address: string, port: number, size: number): number {
+  return Number(net.must(from, [process.execPath, '-e', giver, address, String(port), String(size)]));
+}

@@ -31,6 +31,7 @@ export class Plane {
       linkFactories: options.over === undefined ? { ssh2: () => this.link, openssh: () => this.link } : linkFactories,
       descriptors: new Descriptors(options.descriptors ?? 10_000),
       holder: options.holder ?? (async () => null),
+      device: async (host) => host,
       send: (event) => this.events.push(event),
     });
     this.plane.handle({
@@ -136,6 +137,31 @@ export async function serve(onSocket: (socket: net.Socket) => void, at: net.List
 }
 
 export const echo = (at?: net.ListenOptions) => serve((socket) => socket.pipe(socket), at);
+
+/** A server that sends as long as it may, up to a gigabyte. */
+export async function flood(): Promise<Server & { sent(): number; stalled(): Promise<unknown> }> {
+  let sent = 0;
+  const chunk = Buffer.alloc(1 << 16);
+  const server = await serve((socket) => {
+    const more = () => {
+      while (!socket.destroyed && sent < 1 << 30) {
+        sent += chunk.length;
+        if (!socket.write(chunk)) {
+          socket.once('drain', more);
+          return;
+        }
+      }
+    };
+    more();
+  });
+  let last = -1;
+  const still = () => {
+    const same = sent === last && sent > 0;
+    last = sent;
+    return same;
+  };
+  return { ...server, sent: () => sent, stalled: () => until('the sender to stall', still, { everyMs: 200 }) };
+}
 
 /** Everything a socket says until it ends. */
 export async function readAll(socket: net.Socket): Promise<Buffer> {

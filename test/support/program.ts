@@ -37,3 +37,12 @@ export function programHome(more: NodeJS.ProcessEnv = {}): ProgramHome {
     },
   };
 }
+
+/** Runs the program with words put before it, such as another network namespace. */
+export async function runUnder(prefix: readonly string[], home: ProgramHome, words: readonly string[]): Promise<Ran> {
+  const [command = program, ...rest] = [...prefix, program, ...words];
+  const child = spawn(command, rest, { env: home.env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const exit = new Promise<number | null>((resolve) => child.on('close', resolve));
+  const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), exit]);
+  return { code, stdout, stderr, json: () => JSON.parse(stdout) };
+}

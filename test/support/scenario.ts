@@ -4,7 +4,7 @@ import type { Config, Forward, Forward as ForwardSchema, Settings } from '../../
 import type { EventLevel } from '../../src/model/event.ts';
 import type { Flow } from '../../src/model/flow.ts';
 import type { Prompt } from '../../src/model/host.ts';
-import type { AuditRow, Device, RouterReport } from '../../src/model/reports.ts';
+import type { AuditRow, DayTotal, Device, RouterReport } from '../../src/model/reports.ts';
 import type { ForwardEntry, Opening, Snapshot } from '../../src/model/snapshot.ts';
 import type { ListenerStatus, ProbeStatus } from '../../src/model/state.ts';
 
@@ -18,6 +18,7 @@ export interface ScriptedForward {
   readonly probe?: At<ProbeStatus>;
   readonly lastError?: At<ForwardEntry['lastError']>;
   readonly opened?: At<readonly Opening[]>;
+  readonly history?: At<ForwardEntry['history']>;
 }
 
 export interface Scenario {
@@ -28,11 +29,13 @@ export interface Scenario {
   readonly forwards: readonly ScriptedForward[];
   readonly links: At<Snapshot['links']>;
   readonly prompts: At<readonly Prompt[]>;
+  readonly warnings?: Snapshot['warnings'];
   readonly events: readonly (readonly [number, EventLevel, string | null, string, string])[];
   /** Bytes a second at a time. */
   readonly rate: (name: string, at: number) => { rx: number; tx: number };
   readonly totals: (name: string) => { rx: number; tx: number; flowsTotal: number };
   readonly flows: (name: string, iso: Iso, now: number) => readonly Flow[];
+  readonly days?: (forward: string | null) => DayTotal[];
   readonly devices: readonly Device[];
   readonly router: RouterReport;
   readonly audit: readonly AuditRow[];
@@ -211,6 +214,12 @@ export const workday: Scenario = {
         idle: '10m',
       },
       opened: (iso, now) => [{ proto: 'tcp', ports: '113', host: '192.168.1.20', expiresAt: iso(now + 372_000) }],
+      history: (iso, now) => [
+        { at: iso(now - 7_300_000), host: '192.168.1.77', what: 'opened', why: 'called 203.0.113.6:6667' },
+        { at: iso(now - 6_700_000), host: '192.168.1.77', what: 'closed', why: 'nothing moved for 10m' },
+        { at: iso(now - 228_000), host: '192.168.1.20', what: 'opened', why: 'called 203.0.113.6:6667' },
+        { at: iso(now - 31_000), host: '192.168.1.77', what: 'refused', why: '192.168.1.20 holds it' },
+      ],
     },
     {
       config: {
@@ -332,6 +341,12 @@ export const workday: Scenario = {
       pid: here ? 3100 + Math.floor(hash(`${name}pid${i}`) * 900) : null,
     }));
   },
+  days: (forward) =>
+    Array.from({ length: 12 }, (_, i) => ({
+      day: `2026-11-${String(11 + i).padStart(2, '0')}`,
+      rx: Math.floor(hash(`${forward} rx ${i}`) * (forward === null ? 9e11 : 4e10)),
+      tx: Math.floor(hash(`${forward} tx ${i}`) * (forward === null ? 3e11 : 9e9)),
+    })),
   devices: [
     {
       name: 'gamebox',

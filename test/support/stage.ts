@@ -2,7 +2,7 @@
 import { asciiGlyphs, type Glyphs, unicodeGlyphs } from '../../src/present/glyphs.ts';
 import { type Line, plainText } from '../../src/present/line.ts';
 import type { Clock } from '../../src/ui/clock.ts';
-import { createDashboard } from '../../src/ui/dashboard.ts';
+import { createDashboard, type Dashboard } from '../../src/ui/dashboard.ts';
 import { keysOfText } from '../../src/ui/keys.ts';
 import type { Scene } from '../../src/ui/scene.ts';
 import { frameLines } from '../../src/ui/screens/screen.ts';
@@ -38,6 +38,7 @@ export function createTestClock(start = frozenAt): Clock & { advance(ms: number)
 }
 
 export interface Stage {
+  readonly dashboard: Dashboard;
   readonly engine: ReturnType<typeof createFakeEngine>;
   readonly clock: ReturnType<typeof createTestClock>;
   readonly copied: string[];
@@ -75,6 +76,7 @@ export async function openStage({
     clock,
     glyphs,
     size: { columns, rows },
+    sshHosts: () => ['gate', 'bastion.example.com'],
     terminal: {
       copy: (text) => void copied.push(text),
       notify: (text) => void notified.push(text),
@@ -91,6 +93,7 @@ export async function openStage({
     }
   };
   const stage: Stage = {
+    dashboard,
     engine,
     clock,
     copied,

@@ -57,7 +57,14 @@ const stripped = /^(CI|CONTINUOUS_INTEGRATION|NO_COLOR|FORCE_COLOR|NODE_ENV|VITE
 export function openTerminal(
   file: string,
   args: readonly string[],
-  { columns = 120, rows = 40, env = {} as Record<string, string>, cwd = process.cwd() } = {},
+  {
+    columns = 120,
+    rows = 40,
+    env = {} as Record<string, string>,
+    cwd = process.cwd(),
+    /** The colour the terminal says its background has, as `rgb:ffff/ffff/ffff`; null: it does not know the question. */
+    background = null as string | null,
+  } = {},
 ): Terminal {
   const screen = new xterm.Terminal({ cols: columns, rows, scrollback: 0, allowProposedApi: true });
   const inherited = Object.entries(process.env).filter(
@@ -76,6 +83,10 @@ export function openTerminal(
     screen.write(data);
   });
   screen.onData((data) => child.write(data));
+  screen.parser.registerOscHandler(11, (asked) => {
+    if (asked === '?' && background !== null) child.write(`\u001b]11;${background}\u001b\\`);
+    return true;
+  });
   const exited = new Promise<{ exitCode: number; signal?: number | undefined }>((resolve) => {
     child.onExit(resolve);
   });
@@ -122,15 +133,24 @@ export function openTerminal(
     see: (what, timeoutMs = 10_000) => wait(String(what), (shown) => has(shown, what), timeoutMs),
     lose: (what, timeoutMs = 10_000) => wait(`no ${what}`, (shown) => !has(shown, what), timeoutMs),
     async select(row) {
+      const cursor = async () => (await lines()).find((line) => line.includes('▌'));
+      /** Where the cursor is once the keys that were pressed have all had their effect. */
+      const settled = async () => {
+        for (let last = await cursor(); ; ) {
+          await new Promise((resolve) => setTimeout(resolve, 80));
+          const now = await cursor();
+          if (now === last) return now;
+          last = now;
+        }
+      };
       child.write('g');
+      let before = await settled();
       for (let i = 0; i < 400; i++) {
-        const current = (await lines()).find((line) => line.includes('▌'));
-        if (current?.includes(row)) return;
+        if (before?.includes(row)) return;
         child.write('j');
-        await until('the cursor to move', async () => (await lines()).find((line) => line.includes('▌')) !== current, {
-          timeoutMs: 3000,
-          everyMs: 10,
-        });
+        const passed = before;
+        await until('the cursor to move', async () => (await cursor()) !== passed, { timeoutMs: 10_000, everyMs: 10 });
+        before = await settled();
       }
       throw new Error(`no row with ${row}`);
     },

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { textWidth } from '../../src/present/line.ts';
 import { frozenAt } from '../support/frozen.ts';
-import { empty, unknownHostKey } from '../support/scenario.ts';
+import { empty, unknownHostKey, workday } from '../support/scenario.ts';
 import { asciiGlyphs, openStage, type Stage } from '../support/stage.ts';
 
 const folder = path.join(import.meta.dirname, '..', 'golden');
@@ -51,14 +51,38 @@ const shots: Readonly<Record<string, Shot>> = {
   'overview-marks': keys('v', 'v', 's', 's', 's'),
   'detail-local': at('web', 'enter'),
   'detail-retrying': at('ldap', 'enter', 'tab'),
-  'detail-failed-config': at('registry', 'enter', 'tab', 'tab'),
-  'detail-mapping-command': at('minecraft', 'enter', 'tab', 'tab', 'tab'),
+  'detail-failed-config': at('registry', 'enter', 'tab', 'tab', 'tab'),
+  'detail-mapping-command': at('minecraft', 'enter', 'tab', 'tab', 'tab', 'tab'),
   'detail-trigger': at('irc', 'enter'),
   flows: keys('f', 'j'),
   events: keys('l'),
   hosts: keys('h', 'j'),
   audit: keys('a'),
+  'audit-warnings': {
+    options: {
+      scenario: {
+        ...workday,
+        warnings: [
+          {
+            code: 'time_skew',
+            level: 'low',
+            message: 'the clock of this machine is not kept by anybody',
+            hint: 'run a time service',
+          },
+          {
+            code: 'foreign_flush',
+            level: 'high',
+            message: 'another program flushed the kernel rules of 2 mappings',
+            hint: 'sallyport doctor says which',
+          },
+        ],
+      },
+    },
+    prepare: (stage) => stage.press('a'),
+  },
   network: keys('w'),
+  days: keys('t', 'j'),
+  'detail-days': at('web', 'enter', 'tab', 'tab'),
   sessions: keys('S'),
   help: keys('?'),
   palette: {

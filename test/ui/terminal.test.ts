@@ -87,6 +87,34 @@ test('the selected row has a background of its own and readable text', async () 
   expect(cell?.isDim()).toBe(0);
 });
 
+test.each([
+  ['rgb:fafa/fbfb/fcfc', '5f6875'],
+  ['rgb:1111/1111/1111', '8a90a8'],
+  [null, '8a90a8'],
+])('a terminal whose background is %s gets the theme for it', async (background, dim) => {
+  const terminal = start({ background });
+  await terminal.see('minecraft');
+  const y = (await terminal.lines()).findIndex((line) => line.includes('q leave'));
+  const x = (await terminal.lines())[y]?.indexOf('leave') ?? 0;
+  expect(terminal.screen.buffer.active.getLine(y)?.getCell(x)?.getFgColor().toString(16)).toBe(dim);
+});
+
+test('an answer about the background that comes late presses no keys', async () => {
+  const terminal = start();
+  await terminal.see('minecraft');
+  terminal.press('\u001b]11;rgb:ffff/ffff/ffff\u001b\\');
+  terminal.press('\u001b[?1;2c');
+  terminal.press('j');
+  await terminal.see(/▌● web/);
+  expect(await terminal.text()).toContain('minecraft');
+});
+
+test('what is typed before the first frame is not lost', async () => {
+  const terminal = start();
+  terminal.press('j', 'j');
+  await terminal.see(/▌● postgres/);
+});
+
 test('NO_COLOR is obeyed', async () => {
   const terminal = start({ env: { NO_COLOR: '1' } });
   await terminal.see('minecraft');
@@ -129,6 +157,15 @@ test('an engine that dies is named, waited for and found again', async () => {
   await terminal.see('engine gone');
   await terminal.see('minecraft');
   await terminal.lose('engine gone');
+});
+
+test('a crash leaves the terminal as found, and says what broke', async () => {
+  const terminal = start({ env: { CRASH: '1' } });
+  await terminal.see('minecraft');
+  terminal.signal('SIGUSR2');
+  expect((await terminal.exit()).exitCode).toBe(1);
+  await expectRestored(terminal);
+  await terminal.see('as if something were broken');
 });
 
 test('pasted text is text, and an ssh line fills the form', async () => {

@@ -23,7 +23,7 @@ class Peer {
   };
   readonly stream: ChannelStream;
 
-  constructor({ window = 1 << 20, budget = new WindowBudget() } = {}) {
+  constructor({ window = 1 << 20, budget = farAway() } = {}) {
     const client = {
       _protocol: {
         channelData: (_: number, data: Buffer) => this.sent.push(data.toString()),
@@ -66,6 +66,13 @@ class Peer {
   }
 }
 
+/** The budget of a connection over a long path. */
+function farAway(bytes?: number): WindowBudget {
+  const budget = new WindowBudget(bytes);
+  budget.observe(200);
+  return budget;
+}
+
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('receive window', () => {
@@ -78,6 +85,28 @@ describe('receive window', () => {
       if (length === 0 || sent % (1 << 20) === 0) await turn();
     }
     expect(peer.most).toBe(maxWindowBytes);
+  });
+
+  test.each([
+    ['a short path', (budget: WindowBudget) => budget.observe(0.5)],
+    [
+      'a path that only looks long under load',
+      (budget: WindowBudget) => {
+        for (const ms of [300, 0.5, 300]) budget.observe(ms);
+      },
+    ],
+    ['a path nobody has measured yet', () => {}],
+  ])('stays on %s', async (_, measure) => {
+    const budget = new WindowBudget();
+    measure(budget);
+    const peer = new Peer({ budget });
+    peer.stream.resume();
+    for (let sent = 0; sent < 40 << 20; ) {
+      const length = peer.send(32_768);
+      sent += length;
+      if (length === 0 || sent % (1 << 20) === 0) await turn();
+    }
+    expect(peer.most).toBe(first);
   });
 
   test('stays for a reader that does not, and never holds more than a window', async () => {
@@ -111,7 +140,7 @@ describe('receive window', () => {
   });
 
   test('channels of one connection share what they may grow by, and give it back', async () => {
-    const budget = new WindowBudget(2 << 20);
+    const budget = farAway(2 << 20);
     const run = async () => {
       const peer = new Peer({ budget });
       peer.stream.resume();

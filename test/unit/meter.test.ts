@@ -50,6 +50,20 @@ describe('the meter', () => {
     expect(meter.current('map')).toMatchObject({ rx: 105, tx: 11, flows: 0 });
   });
 
+  test('what a gateway goes on counting without an engine is not counted twice', () => {
+    const meter = new Meter(() => now);
+    meter.outside('map', { rx: 100, tx: 10, flows: 2, flowsTotal: 3, refused: 4 });
+    const kept = meter.totals();
+    const adopting = new Meter(() => now, kept);
+    expect(adopting.current('map')).toMatchObject({ rx: 100, tx: 10, flows: 0, flowsTotal: 3, refused: 4 });
+    adopting.outside('map', { rx: 150, tx: 20, flows: 1, flowsTotal: 4, refused: 4 });
+    expect(adopting.current('map')).toMatchObject({ rx: 150, tx: 20, flows: 1, flowsTotal: 4, refused: 4 });
+    // After a boot the gateway begins anew.
+    const booted = new Meter(() => now, kept);
+    booted.outside('map', { rx: 5, tx: 1, flows: 0, flowsTotal: 1, refused: 1 });
+    expect(booted.current('map')).toMatchObject({ rx: 105, tx: 11, flowsTotal: 4, refused: 5 });
+  });
+
   test('totals survive into the next meter', () => {
     new CounterCell(meter.cell('web')).add('rx', 42);
     const next = new Meter(() => now, meter.totals());

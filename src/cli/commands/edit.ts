@@ -17,7 +17,7 @@ export function registerEdit(program: Command, context: Context): void {
     .command('edit')
     .summary('change a forward')
     .description(
-      'Change a forward: only what is named changes. "none" clears --allow, --deny, --max-flows, --rate, --idle-flow, --for, --from, --to,\n--bind and --max-open; --unset clears anything that may be left out.',
+      'Change a forward: only what is named changes. "none" clears --allow, --deny, --max-flows, --rate, --idle-flow, --for, --from, --to, --bind and --max-open; --unset clears anything that may be left out.',
     )
     .argument('<name>', 'the forward');
   const typed = declareSpecs(command);

@@ -1,7 +1,8 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { promisify } from 'node:util';
 import type { Command } from 'commander';
-import { SallyportError } from '../../model/errors.ts';
+import { type Failure, SallyportError } from '../../model/errors.ts';
 import { formatBytes, formatSpan } from '../../present/quantity.ts';
 import { type Context, done, withEngine } from '../context.ts';
 import { installUnit, uninstallUnit } from '../systemd.ts';
@@ -65,6 +66,7 @@ export function registerEngine(program: Command, context: Context): void {
     .action(async () => {
       for (const line of await uninstallUnit(context)) context.out.print(line);
       await stop(context, false).catch(unlessNone);
+      await clear(context);
       context.out.print('no engine runs');
     });
 }
@@ -84,6 +86,19 @@ async function stop(context: Context, handover: boolean): Promise<void> {
     await gone;
   } finally {
     client.close();
+  }
+}
+
+/** Takes away what a killed engine has left: kernel rules, router leases. */
+async function clear({ engineFile, env }: Context): Promise<void> {
+  try {
+    await promisify(execFile)(process.execPath, [engineFile, 'clear'], { env, timeout: 60_000 });
+  } catch (error) {
+    const said = String((error as { stderr?: unknown }).stderr ?? '')
+      .trim()
+      .split('\n')
+      .at(-1);
+    throw said?.startsWith('{') ? SallyportError.from(JSON.parse(said) as Failure) : error;
   }
 }
 

@@ -104,13 +104,13 @@ export function readImport(
 }
 
 function planLines({ add, change, same, skipped }: ImportPlan, dryRun: boolean): string[] {
-  const will = dryRun ? 'would ' : '';
+  const [added, changed] = dryRun ? ['would add', 'would change'] : ['added', 'changed'];
   return [
     ...add.map(
       (forward) =>
-        `${will}add ${forward.name}: ${forward.kind} ${configuredListen(forward)}${'host' in forward ? ` via ${forward.host}` : ''} to ${configuredTarget(forward) ?? 'any'}`,
+        `${added} ${forward.name}: ${forward.kind} ${configuredListen(forward)}${'host' in forward ? ` via ${forward.host}` : ''} to ${configuredTarget(forward) ?? 'any'}`,
     ),
-    ...change.map(({ name, what }) => `${will}change ${name}: ${what.join(', ')}`),
+    ...change.map(({ name, what }) => `${changed} ${name}: ${what.join(', ')}`),
     ...same.map((name) => `as it is: ${name}`),
     ...skipped.map(({ what, why }) => `skipped ${what}: ${why}`),
   ].map(safeText);

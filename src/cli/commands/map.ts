@@ -1,8 +1,22 @@
 import type { Command } from 'commander';
-import type { Context } from '../context.ts';
+import { safeText } from '../../present/sanitize.ts';
+import { type Context, withEngine } from '../context.ts';
+import type { NewForwards } from '../requests/add.ts';
 import { declareMap, type MapFlags, readMap } from '../requests/map.ts';
 import { readPresetMap } from '../requests/preset.ts';
 import { placeOf, store } from './add.ts';
+
+/** What to know about the new mappings, beyond what has become of them. */
+async function warn(context: Context, { forwards }: NewForwards): Promise<void> {
+  await withEngine(context, async (client) => {
+    const told = new Set<string>();
+    for (const forward of forwards) {
+      const { warnings } = await client.call('preview', { forward, replacing: forward.name });
+      for (const warning of warnings) told.add(warning);
+    }
+    for (const warning of told) context.out.warn(`sallyport: note: ${safeText(warning)}`);
+  });
+}
 
 export function registerMap(program: Command, context: Context): void {
   const command = program
@@ -17,5 +31,6 @@ export function registerMap(program: Command, context: Context): void {
         ? readMap({ name, external, internal }, flags, place)
         : readPresetMap({ name, host: external, extra: internal }, flags.preset, flags, place);
     await store(context, request);
+    if (!request.json) await warn(context, request);
   });
 }

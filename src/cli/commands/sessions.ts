@@ -48,7 +48,7 @@ export function registerSessions(program: Command, context: Context): void {
     });
   sessions
     .command('rm')
-    .description('delete a session with its forwards')
+    .description('delete a session; one that still has forwards is kept')
     .argument('<session>')
     .action(async (name: string) => {
       await withEngine(context, (client) => client.call('removeSession', { name }));

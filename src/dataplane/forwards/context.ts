@@ -5,13 +5,17 @@ import type { PortHolder } from '../sockets/errors.ts';
 import type { TriggerWatcher } from '../triggers.ts';
 import type { Gate } from './gate.ts';
 
+/** The present address of a device given by its MAC address; anything else is given back as it is. */
+export type DeviceFinder = (host: string) => Promise<string>;
+
 /** What a forward is given to run with. */
 export interface ForwardContext {
   readonly gate: Gate;
   readonly notes: Notes;
-  readonly triggers: TriggerWatcher;
+  readonly triggers: Pick<TriggerWatcher, 'began'>;
   readonly descriptors: Descriptors;
   readonly holder: PortHolder;
+  readonly device: DeviceFinder;
   status(status: ListenerStatus): void;
 }
 

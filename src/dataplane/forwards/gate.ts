@@ -7,6 +7,7 @@ import type { Descriptors } from '../descriptors.ts';
 import type { Flow, FlowTable } from '../flows.ts';
 import type { Runnable } from '../messages.ts';
 import type { Notes } from '../notes.ts';
+import type { PeerWatch } from '../peers.ts';
 import type { PumpLimits } from '../pump.ts';
 import { reset } from '../pump.ts';
 import { TokenBucket } from '../rate.ts';
@@ -30,6 +31,7 @@ export interface GateParts {
   readonly table: FlowTable;
   readonly descriptors: Descriptors;
   readonly notes: Notes;
+  readonly peers: PeerWatch;
 }
 
 /** Says who gets into a forward, and keeps what all its flows share: limits, rates, counters, idle time. */
@@ -66,12 +68,13 @@ export class Gate {
     const { descriptors, counters, table } = this.parts;
     const peer = address === null ? 'unix' : hostPort(address, port);
     if (!this.mayConnect(address))
-      return this.refuse('info', 'peer_denied', `${peer} is not on the list of who may connect`);
+      return this.refuse(peer, 'info', 'peer_denied', `${peer} is not on the list of who may connect`);
     if (this.flows.size >= this.maxFlows) {
-      return this.refuse('warn', 'max_flows', `${peer} turned away: ${this.maxFlows} flows are the limit`);
+      return this.refuse(peer, 'warn', 'max_flows', `${peer} turned away: ${this.maxFlows} flows are the limit`);
     }
     if (!descriptors.take(visitor.descriptors)) {
       return this.refuse(
+        peer,
         'error',
         'fd_limit',
         `${peer} turned away: out of file descriptors, raise LimitNOFILE (ulimit -n)`,
@@ -96,6 +99,8 @@ export class Gate {
       },
     );
     this.flows.add(flow);
+    if (address !== null) this.parts.peers.met(address);
+    this.parts.peers.connected(1, address, performance.now());
     counters.add('flows', 1);
     counters.add('flowsTotal', 1);
     return flow;
@@ -136,9 +141,10 @@ export class Gate {
     this.parts.notes.flush();
   }
 
-  private refuse(level: 'info' | 'warn' | 'error', code: string, message: string): null {
+  private refuse(peer: string, level: 'info' | 'warn' | 'error', code: string, message: string): null {
     this.parts.counters.add('refused', 1);
     this.parts.notes.say(level, code, message);
+    this.parts.peers.refused(1, peer, performance.now());
     return null;
   }
 

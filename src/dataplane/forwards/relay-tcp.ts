@@ -36,7 +36,7 @@ export async function relayTcp(mapping: Mapping, context: ForwardContext): Promi
 }
 
 function connect(socket: net.Socket, port: number, mapping: Mapping, context: ForwardContext): void {
-  const { gate, notes, triggers } = context;
+  const { gate, notes, triggers, device } = context;
   const target = { host: mapping.target.host, port };
   const flow = gate.admitSocket(socket, formatEndpoint(target), descriptorsPerFlow);
   if (flow === null) return;
@@ -46,7 +46,8 @@ function connect(socket: net.Socket, port: number, mapping: Mapping, context: Fo
   void serve(takeOver(socket), flow, {
     notes,
     limits: gate.limits,
-    dial: (signal) => dialDirect(target, signal, (options) => new IntakeSocket(options)),
+    dial: async (signal) =>
+      dialDirect({ ...target, host: await device(target.host) }, signal, (options) => new IntakeSocket(options)),
     connected: (stream) => {
       if (unresolved) triggers.began(flow, { ...destination, host: (stream as net.Socket).remoteAddress ?? '' });
       if (header !== null) stream.write(header);

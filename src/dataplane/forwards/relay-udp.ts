@@ -188,10 +188,8 @@ class UdpRelay {
     const { flow } = association;
     const { notes, gate } = this.context;
     try {
-      const { address, family } =
-        net.isIP(target.host) === 0
-          ? await lookup(target.host)
-          : { address: target.host, family: net.isIP(target.host) };
+      const host = await this.context.device(target.host);
+      const { address, family } = net.isIP(host) === 0 ? await lookup(host) : { address: host, family: net.isIP(host) };
       if (flow.ended) return null;
       const socket = dgram.createSocket({ type: family === 6 ? 'udp6' : 'udp4', lookup: noLookup as never });
       // A target that refuses says so on a later datagram; the client may find it open the next time.

@@ -41,6 +41,10 @@ export class RelayForward implements RunningForward {
   /** Datagrams need not be answered, so only TCP is tried, on the first port. */
   probe(signal: AbortSignal): Promise<void> | null {
     if (this.mapping.proto === 'udp') return null;
-    return dialDirect(this.mapping.target, signal).then((socket) => void socket.destroy());
+    const { host, port } = this.mapping.target;
+    return this.context
+      .device(host)
+      .then((address) => dialDirect({ host: address, port }, signal))
+      .then((socket) => void socket.destroy());
   }
 }

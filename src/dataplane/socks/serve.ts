@@ -46,7 +46,7 @@ export async function serveSocks(client: Duplex, flow: Flow, service: SocksServi
     });
   } catch (error) {
     if (error instanceof SocksRefusal) {
-      if (error.login) notes.say('warn', 'socks_login', `${flow.start.peer}: ${error.message}`);
+      if (error.login) notes.say('warn', 'socks_login_failed', `${flow.start.peer}: ${error.message}`);
       if (error.farewell.length > 0 && !client.destroyed) sayFarewell(client, error.farewell);
       else reset(client);
     } else {

@@ -10,8 +10,9 @@ import type { Preview } from '../../protocol/methods.ts';
 import { readForward } from '../desired.ts';
 import type { Engine } from '../engine.ts';
 import { kernelRules } from '../mappings.ts';
+import { previewMapping } from '../preview.ts';
 import type { Handlers } from '../server.ts';
-import { openRanges } from '../triggers.ts';
+import { openRanges } from '../triggers/rules.ts';
 
 /** States a forward stays in until something happens to it. */
 const settled = new Set(['up', 'off', 'failed', 'waiting', 'degraded']);
@@ -23,13 +24,23 @@ export function viewNamed(engine: Engine, name: string, state: Snapshot = engine
   return viewForward(entry, state.links, engine.meter.current(name));
 }
 
+/** The address a forward's clients come to; `*` for all of this machine's, undefined for loopback. */
+function bindOf(forward: Forward): string | undefined {
+  if (forward.kind === 'trigger') return forward.bind;
+  const address = 'address' in forward.listen ? forward.listen.address : undefined;
+  if (forward.kind !== 'mapping' || forward.via === 'relay') return address;
+  return forward.via === 'router' ? 'the router' : (address ?? '*');
+}
+
 function warningsOf(forward: Forward): string[] {
   const warnings: string[] = [];
-  const address =
-    forward.kind === 'trigger' ? forward.bind : 'address' in forward.listen ? forward.listen.address : undefined;
+  const address = bindOf(forward);
   const wide = address === '*' || (address !== undefined && addressReach(address) !== 'host');
   if (wide && !forward.allow?.length && forward.kind !== 'remote') {
-    warnings.push(`anybody who reaches ${address === '*' ? 'this machine' : address} can use it: --allow limits that`);
+    const where = address === '*' ? 'this machine' : address;
+    warnings.push(
+      `anybody who reaches ${where} can use it${forward.kind === 'mapping' && forward.via === 'router' ? '' : ': --allow limits that'}`,
+    );
   }
   if (wide && forward.kind === 'dynamic' && forward.login === undefined) {
     warnings.push('a SOCKS server without a password beyond loopback is an open proxy');
@@ -47,7 +58,8 @@ async function preview(engine: Engine, raw: unknown, replacing: string | undefin
     const conflict = findConflict(forward, others);
     if (conflict !== null) throw conflictError(forward, conflict);
     await refuseShadows([forward]);
-    return { refusal: null, warnings: warningsOf(forward), actions: [] };
+    const prospect = forward.kind === 'mapping' ? await previewMapping(engine, forward) : { actions: [], warnings: [] };
+    return { refusal: null, warnings: [...warningsOf(forward), ...prospect.warnings], actions: prospect.actions };
   } catch (error) {
     return { refusal: toFailure(error), warnings: [], actions: [] };
   }
@@ -108,8 +120,17 @@ export function forwardHandlers(engine: Engine): Pick<Handlers, Mine> {
       const next = desired.patched(name, patch);
       if (JSON.stringify(kernelPorts(next)) !== JSON.stringify(kernelPorts(desired.get(name))))
         await refuseShadows([next]);
-      const forward = desired.edit(name, patch);
-      if (forward.name !== name) engine.meter.rename(name, forward.name);
+      const free = !desired.config().forwards.some((forward) => forward.name === next.name);
+      // Before the change, which forgets what no forward has the name of.
+      if (free) engine.meter.rename(name, next.name);
+      let forward: Forward;
+      try {
+        forward = desired.edit(name, patch);
+      } catch (error) {
+        if (free) engine.meter.rename(next.name, name);
+        throw error;
+      }
+      await engine.mappings.caughtUp();
       return viewNamed(engine, forward.name);
     },
     up: (selection) => {
@@ -121,9 +142,10 @@ export function forwardHandlers(engine: Engine): Pick<Handlers, Mine> {
       engine.retryLinks(names);
       return names;
     },
-    down: (selection) => {
+    down: async (selection) => {
       const names = desired.select(selection);
       desired.enable(names, false);
+      await engine.mappings.caughtUp();
       return names;
     },
     restart: (selection) => {
@@ -132,9 +154,10 @@ export function forwardHandlers(engine: Engine): Pick<Handlers, Mine> {
       desired.enable(names, true);
       return names;
     },
-    remove: (selection) => {
+    remove: async (selection) => {
       const names = desired.select(selection);
       if (names.length > 0) desired.remove(names);
+      await engine.mappings.caughtUp();
       return names;
     },
     settle: async ({ names, timeoutMs }) => {

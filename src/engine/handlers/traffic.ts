@@ -2,6 +2,7 @@ import { peerOwners } from '../../machine/sockets.ts';
 import { SallyportError } from '../../model/errors.ts';
 import type { Flow, RawFlow } from '../../model/flow.ts';
 import type { Engine } from '../engine.ts';
+import type { Ledger } from '../ledger.ts';
 import type { Handlers } from '../server.ts';
 
 /** Names the owner of each flow whose peer is a process on this machine. */
@@ -13,7 +14,10 @@ async function withOwners(flows: readonly RawFlow[]): Promise<Flow[]> {
   });
 }
 
-export function trafficHandlers(engine: Engine): Pick<Handlers, 'flows' | 'kill' | 'events' | 'history'> {
+export function trafficHandlers(
+  engine: Engine,
+  ledger: Ledger,
+): Pick<Handlers, 'flows' | 'kill' | 'events' | 'history' | 'days'> {
   return {
     flows: async ({ forward }) => {
       const name = forward === undefined ? null : engine.desired.get(forward).name;
@@ -31,6 +35,10 @@ export function trafficHandlers(engine: Engine): Pick<Handlers, 'flows' | 'kill'
       return null;
     },
     events: ({ forward, limit }) => engine.events.recent(forward === undefined ? null : forward, limit),
+    days: ({ forward }) => {
+      ledger.enter(engine.meter.totals());
+      return ledger.days(forward === undefined ? null : engine.desired.get(forward).name);
+    },
     history: ({ forward, range }) =>
       engine.meter.history(forward === undefined ? null : engine.desired.get(forward).name, range),
   };

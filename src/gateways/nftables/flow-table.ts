@@ -1,4 +1,5 @@
 import type { RawFlow } from '../../model/flow.ts';
+import type { GatewayPeer } from '../gateway.ts';
 import type { Kernel } from './command.ts';
 import {
   type Connection,
@@ -16,6 +17,7 @@ interface Listing {
   readonly at: number;
   readonly tookMs: number;
   readonly owned: readonly { readonly connection: Connection; readonly owner: string }[];
+  readonly peers: readonly GatewayPeer[];
 }
 
 /** Live connections of mappings and opened ports. A listing is shared for a while, the longer the more it cost. */
@@ -45,14 +47,16 @@ export class FlowTable {
     if (last !== null && now - last.at < Math.max(maxAgeMs, last.tookMs * 10)) return last;
     const ownerOf = connectionOwners(this.#sides);
     const connections = this.#sides.length === 0 ? [] : await listConnections(this.#kernel);
-    const owned = connections.flatMap((connection) => {
-      const owner = isOver(connection) ? null : ownerOf(connection);
+    const all = connections.flatMap((connection) => {
+      const owner = ownerOf(connection);
       return owner === null ? [] : [{ connection, owner: owner.owner }];
     });
+    const owned = all.filter(({ connection }) => !isOver(connection));
+    const peers = all.map(({ connection, owner }) => ({ owner, address: connection.original.src }));
     const seen = new Date().toISOString();
     this.#since = new Map(owned.map(({ connection: { id } }) => [id, this.#since.get(id) ?? seen]));
     const at = performance.now();
-    this.#listing = { at, tookMs: at - now, owned };
+    this.#listing = { at, tookMs: at - now, owned, peers };
     return this.#listing;
   }
 
@@ -61,6 +65,11 @@ export class FlowTable {
     return owned
       .filter((entry) => owner === null || entry.owner === owner)
       .map((entry) => toFlow(entry.connection, entry.owner, this.#since.get(entry.connection.id) ?? ''));
+  }
+
+  /** Where connections came from, at most about two seconds ago; the kernel remembers them for some time. */
+  async peers(): Promise<readonly GatewayPeer[]> {
+    return (await this.#list(2000)).peers;
   }
 
   /** Connections by owner, at most about two seconds old. */

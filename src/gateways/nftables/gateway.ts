@@ -40,6 +40,8 @@ export interface NftablesGateway extends Gateway {
   closeTrigger(name: string): Promise<void>;
   /** What a call of this host would do. */
   tryTrigger(name: string, host: string): Promise<TriggerTrial>;
+  /** Reads now who holds what, rather than within the second. */
+  lookAtTriggers(): Promise<void>;
   /** Why mappings cannot be made here; null where they can. */
   available(): Promise<Failure | null>;
   /** The table as it would be loaded for these rules; refused ones are left out. */
@@ -189,7 +191,7 @@ export function createNftablesGateway(options: NftablesOptions): NftablesGateway
       ownersWatch = null;
     }
     if (triggerWatch.armed)
-      ownersWatch ??= setInterval(() => void exclusive(lookAtOwners).catch(troubled), 1000).unref();
+      ownersWatch ??= setInterval(() => void exclusive(() => lookAtOwners()).catch(troubled), 1000).unref();
   }
 
   function stopWatch(): void {
@@ -199,9 +201,9 @@ export function createNftablesGateway(options: NftablesOptions): NftablesGateway
     ownersWatch = null;
   }
 
-  async function lookAtOwners(): Promise<void> {
+  async function lookAtOwners(atOnce = false): Promise<void> {
     const started = performance.now();
-    if (standing === null || ownersWatch === null || started < nextLook) return;
+    if (standing === null || ownersWatch === null || (started < nextLook && !atOnce)) return;
     await triggerWatch.look();
     // listing sets takes nft as long as the table is large
     nextLook = performance.now() + 8 * (performance.now() - started) - 1000;
@@ -244,7 +246,9 @@ export function createNftablesGateway(options: NftablesOptions): NftablesGateway
     closeTrigger: (name) => exclusive(() => triggerWatch.close(name)),
     tryTrigger: (name, host) => exclusive(() => triggerWatch.trial(name, host)),
     counters: () => exclusive(async () => (standing === null ? new Map() : counts.read(standing))),
+    lookAtTriggers: () => exclusive(() => lookAtOwners(true)),
     flows: (owner) => exclusive(() => flowTable.flows(owner)),
+    peers: () => exclusive(() => flowTable.peers()),
     kill: (flow) => exclusive(() => flowTable.kill(flow)),
     async clear() {
       wantedTriggers = [];

@@ -12,7 +12,8 @@ export class Statuses {
   }
 
   set(owner: string, status: ListenerStatus): void {
-    if (JSON.stringify(this.#last.get(owner)) === JSON.stringify(status)) return;
+    // A failure is told again after every try: whoever asked for it waits for the outcome.
+    if (status.is !== 'failed' && JSON.stringify(this.#last.get(owner)) === JSON.stringify(status)) return;
     this.#last.set(owner, status);
     this.#reports.status(owner, status);
   }

@@ -17,6 +17,8 @@ export interface Core {
   /** The engine; null, with a word about it, when it is not there. */
   client(): Client | null;
   readonly clock: Clock;
+  /** Host names from the person's ssh configuration. */
+  readonly sshHosts: () => readonly string[];
   readonly terminal: TerminalDoor;
 }
 

@@ -1,10 +1,12 @@
 import type { Forward, ForwardKind } from '../../model/config.ts';
 import { toFailure } from '../../model/errors.ts';
 import { shellSplit } from '../../model/shell-words.ts';
+import { count } from '../../present/quantity.ts';
 import { emptyField, fieldOf } from '../text-field.ts';
 import { buildForward, startForm, suggestName, textsOf, toggleMore } from '../widgets/form/build.ts';
 import { completionsFor } from '../widgets/form/completions.ts';
 import type { FieldId } from '../widgets/form/fields.ts';
+import { allForwards, applyPreset } from '../widgets/form/preset.ts';
 import {
   currentField,
   type FormState,
@@ -25,7 +27,10 @@ export function formActions(core: Core) {
   let cancelPreview = () => {};
   let asked = '';
 
-  const put = (form: FormState) => {
+  const put = (given: FormState) => {
+    const before = topOverlay(core, 'form');
+    const changed = before !== null && textIn(before, 'preset') !== textIn(given, 'preset');
+    const form = changed ? applyPreset(given) : given;
     const taken = core.scene().views.map(({ name }) => name);
     const named = form.named ? form : { ...form, fields: { ...form.fields, name: fieldOf(suggestName(form, taken)) } };
     core.act({ do: 'update', overlay: { is: 'form', ...named } });
@@ -63,7 +68,8 @@ export function formActions(core: Core) {
   /** What the engine said about another text is no longer true. */
   const withoutStale = (before: FormState, after: FormState): FormState =>
     before.fields === after.fields ? after : { ...after, preview: null };
-  const openForm = (form: FormState) => {
+  const openForm = (opened: FormState) => {
+    const form = { ...opened, hosts: opened.order.includes('host') ? core.sshHosts() : [] };
     asked = '';
     core.act({ do: 'open', overlay: { is: 'form', ...form } });
     put(form);
@@ -84,14 +90,16 @@ export function formActions(core: Core) {
     core.act({ do: 'update', overlay: { ...form, sent: true } });
     const call =
       form.editing === null
-        ? client.call('add', { forwards: [forward], up: true })
+        ? client.call('add', { forwards: [...allForwards(form, forward)], up: true })
         : client.call('edit', { name: form.editing.name, patch: patchOf(form.editing, forward) });
     call.then(
       () => {
         cancelPreview();
         core.act({ do: 'close' });
-        core.act({ do: 'cursor', view: 'overview', cursor: { id: forward.name, index: 0 } });
-        core.say(form.editing === null ? `${forward.name} is defined, starting` : `${forward.name} is changed`, 'good');
+        const [first = forward, ...others] = form.editing === null ? allForwards(form, forward) : [forward];
+        core.act({ do: 'cursor', view: 'overview', cursor: { id: first.name, index: 0 } });
+        const made = others.length === 0 ? `${first.name} is` : `${count(others.length + 1, 'forward')} are`;
+        core.say(`${made} ${form.editing === null ? 'defined, starting' : 'changed'}`, 'good');
       },
       (error: unknown) => {
         const { message, hint } = toFailure(error);

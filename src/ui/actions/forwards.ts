@@ -1,9 +1,23 @@
+import type { Prompt } from '../../model/host.ts';
+import type { LinkEntry, Snapshot } from '../../model/snapshot.ts';
 import { commandOf } from '../../present/command.ts';
 import { count } from '../../present/quantity.ts';
 import { safeText } from '../../present/sanitize.ts';
 import { actedOn } from '../acted-on.ts';
 import { emptyField } from '../text-field.ts';
 import type { Core } from './core.ts';
+
+/** The question a forward waits for: its own link's, or that of a host on the way. */
+function promptOf({ forwards, links, prompts }: Snapshot, name: string): Prompt | undefined {
+  for (let at = forwards[name]?.link ?? null; at !== null; ) {
+    const link: LinkEntry | undefined = links[at];
+    const id = link?.status.is === 'waiting' ? link.status.prompt : null;
+    const found = prompts.find((prompt) => prompt.id === id || prompt.link === at);
+    if (found !== undefined) return found;
+    at = link?.spec.via ?? null;
+  }
+  return undefined;
+}
 
 /** Acting on the forwards, flows and sessions under the cursor. */
 export function forwardActions(core: Core) {
@@ -22,8 +36,7 @@ export function forwardActions(core: Core) {
     openForward() {
       const { forward, picture, ui } = core.scene();
       if (forward === null) return;
-      const link = picture?.snapshot.forwards[forward.name]?.link;
-      const prompt = picture?.snapshot.prompts.find((asked) => asked.link === link);
+      const prompt = picture === null ? undefined : promptOf(picture.snapshot, forward.name);
       if (forward.state === 'waiting' && prompt !== undefined && ui.putOff.has(prompt.id)) {
         core.set({ putOff: new Set([...ui.putOff].filter((id) => id !== prompt.id)) });
         return;

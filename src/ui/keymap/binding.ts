@@ -26,6 +26,7 @@ export const views: readonly Context[] = [
   'events',
   'hosts',
   'audit',
+  'days',
   'network',
   'sessions',
 ];

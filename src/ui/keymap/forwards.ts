@@ -127,7 +127,7 @@ export const forwardKeys: readonly Binding[] = [
     keys: ['tab'],
     contexts: ['detail'],
     label: 'section',
-    help: 'flows, events, configuration, command',
+    help: 'flows, events, traffic of each day, configuration, command',
     enabled: always,
     run: (a) => a.set({ section: next(detailSections, a.scene().ui.section) }),
     footer: 3,

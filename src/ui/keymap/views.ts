@@ -174,6 +174,15 @@ export const viewKeys: readonly Binding[] = [
     run: (a) => a.go({ is: 'audit' }),
   },
   {
+    id: 'days',
+    keys: ['t'],
+    contexts: views,
+    label: 'days',
+    help: 'traffic of each day',
+    enabled: always,
+    run: (a) => a.go({ is: 'days' }),
+  },
+  {
     id: 'network',
     keys: ['w'],
     contexts: views,

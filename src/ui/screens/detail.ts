@@ -2,7 +2,8 @@ import { historyRanges } from '../../model/reports.ts';
 import type { ForwardEntry, ForwardView } from '../../model/snapshot.ts';
 import { commandOf } from '../../present/command.ts';
 import { configLines } from '../../present/config-lines.ts';
-import { eventColumns } from '../../present/events.ts';
+import { dayColumns } from '../../present/days.ts';
+import { eventColumns, type TimedText } from '../../present/events.ts';
 import { explain } from '../../present/explain.ts';
 import { flowColumns } from '../../present/flows.ts';
 import { trafficGraph } from '../../present/graph.ts';
@@ -146,6 +147,20 @@ function sectionLines(scene: Scene, entry: ForwardEntry, width: number, height: 
     }
     case 'events':
       return forward === null ? [] : eventList(scene, forward, width, height, title);
+    case 'days': {
+      const { value, error } = resources.get({ what: 'days', forward: entry.config.name });
+      const rows = [...(value ?? [])].reverse();
+      return listLines({
+        title,
+        columns: dayColumns(rows, glyphs),
+        rows,
+        at: -1,
+        width,
+        height,
+        glyphs,
+        empty: error ?? 'nothing has been carried yet',
+      });
+    }
     case 'config':
       return textPanel(title, configLines(entry.config), width, height, scene);
     case 'command':
@@ -185,8 +200,16 @@ function eventList(
   height: number,
   title: { left: string; focused?: boolean },
 ): Line[] {
-  const { resources, now, glyphs } = scene;
-  const events = (resources.get({ what: 'events' }).value ?? []).filter(({ forward }) => forward === view.name);
+  const { resources, now, glyphs, picture } = scene;
+  const events: readonly TimedText[] =
+    view.kind === 'trigger'
+      ? (picture?.snapshot.forwards[view.name]?.history ?? []).map(({ at, host, what, why }) => ({
+          at,
+          level: what === 'refused' ? 'warn' : 'info',
+          forward: view.name,
+          message: `${what.replace('_', ' ')} for ${host}: ${why}`,
+        }))
+      : (resources.get({ what: 'events' }).value ?? []).filter(({ forward }) => forward === view.name);
   return listLines({
     title,
     columns: eventColumns(now).filter(({ id }) => id !== 'forward'),

@@ -1,7 +1,7 @@
 // A boxed list under its heads, as every view but the overview has it.
 import { type Column, headLine, layoutColumns, rowLine, rowLineWith } from '../../present/columns.ts';
 import type { Glyphs } from '../../present/glyphs.ts';
-import { type Line, onBack, seg } from '../../present/line.ts';
+import { fitLine, type Line, onBack, seg } from '../../present/line.ts';
 import { type PanelTitle, panel } from '../../present/panel.ts';
 import { windowOf } from './window.ts';
 
@@ -26,7 +26,7 @@ export interface ListProps<Row> {
 export function listLines<Row>(props: ListProps<Row>): Line[] {
   const { columns, rows, at, width, glyphs, mark } = props;
   const lead = mark === undefined ? 2 : 4;
-  const inner = width - 2 - lead;
+  const inner = width - 3 - lead;
   const height = Math.max(0, props.height - 3);
   const { from, to } = windowOf(rows.length, Math.max(0, at), height);
   const shown = rows.slice(from, to);
@@ -46,7 +46,7 @@ export function listLines<Row>(props: ListProps<Row>): Line[] {
       ...(mark === undefined ? [] : [mark(row), seg(' ')]),
       ...cells,
     ];
-    lines.push(selected ? onBack(line, 'select') : line);
+    lines.push(selected ? onBack(fitLine(line, width - 2), 'select') : line);
   });
   while (lines.length < height + 1) lines.push([]);
   const more = rows.length > height ? `${from + 1}-${to} of ${rows.length}` : '';

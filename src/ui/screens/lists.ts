@@ -1,5 +1,6 @@
 // The views that are one list: flows, events, hosts, audit, router and devices, sessions.
 import { auditColumns, sortAudit } from '../../present/audit.ts';
+import { dayColumns } from '../../present/days.ts';
 import { eventColumns } from '../../present/events.ts';
 import { flowColumns } from '../../present/flows.ts';
 import { hostColumns, hostDetails, hostReason, hostRows, linkLook } from '../../present/hosts.ts';
@@ -79,7 +80,26 @@ export function hostsLines(scene: Scene, width: number, height: number): Line[] 
   return [...lines, ...panel({ left: selected.link.spec.dest }, detail, width, glyphs)];
 }
 
+/** Standing remarks about the machine, the worst first, each with what to do. */
+function warningLines({ picture, glyphs }: Scene, width: number): Line[] {
+  const order = { high: 0, medium: 1, low: 2 } as const;
+  const warnings = [...(picture?.snapshot.warnings ?? [])].sort((a, b) => order[a.level] - order[b.level]);
+  if (warnings.length === 0) return [];
+  const lines = warnings.slice(0, 4).flatMap(({ level, message, hint }): Line[] => {
+    const text = hint === '' ? message : `${message} ${glyphs.arrow} ${hint}`;
+    return wrapText(text, width - 12)
+      .slice(0, 2)
+      .map((part, i) => [seg(` ${(i === 0 ? level : '').padEnd(8)}`, level === 'high' ? 'bad' : 'busy'), seg(part)]);
+  });
+  return panel({ left: `warnings ${glyphs.dot} ${warnings.length}` }, lines, width, glyphs);
+}
+
 export function auditLines(scene: Scene, width: number, height: number): Line[] {
+  const warnings = height >= 16 ? warningLines(scene, width) : [];
+  return [...warnings, ...portLines(scene, width, height - warnings.length)];
+}
+
+function portLines(scene: Scene, width: number, height: number): Line[] {
   const { value, error } = scene.resources.get({ what: 'audit' });
   const rows = sortAudit(value ?? []);
   const found = rows.filter(({ finding }) => finding !== null).length;
@@ -105,6 +125,22 @@ export function auditLines(scene: Scene, width: number, height: number): Line[] 
   if (below === 0 || selected === undefined) return lines;
   const text = finding.map((part): Line => [seg(` ${part}`)]);
   return [...lines, ...panel({ left: `${selected.proto}/${selected.port}` }, text, width, scene.glyphs)];
+}
+
+export function daysLines(scene: Scene, width: number, height: number): Line[] {
+  const { glyphs, place, resources } = scene;
+  const { value, error } = resources.get({ what: 'days', forward: null });
+  const rows = [...(value ?? [])].reverse();
+  return listLines({
+    title: { left: `traffic of each day ${glyphs.dot} ${rows.length}`, focused: true },
+    columns: dayColumns(rows, glyphs),
+    rows,
+    at: place?.index ?? -1,
+    width,
+    height,
+    glyphs,
+    empty: error ?? 'nothing has been carried yet',
+  });
 }
 
 export function networkLines(scene: Scene, width: number, height: number): Line[] {

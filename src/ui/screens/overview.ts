@@ -1,9 +1,9 @@
 import { headLine } from '../../present/columns.ts';
 import { eventColumns } from '../../present/events.ts';
-import { forwardLayout, forwardLine, sortNames, stateMark } from '../../present/forwards.ts';
+import { forwardLayout, forwardLine, nameWidth, sortNames, stateMark } from '../../present/forwards.ts';
 import { trafficGraph } from '../../present/graph.ts';
 import { type Group, groups, groupTitles } from '../../present/kinds.ts';
-import { type Line, onBack, seg } from '../../present/line.ts';
+import { fitLine, type Line, onBack, seg } from '../../present/line.ts';
 import { centred, panel, panelBottom, panelRow, panelTop } from '../../present/panel.ts';
 import { formatRate } from '../../present/quantity.ts';
 import type { Scene } from '../scene.ts';
@@ -71,8 +71,9 @@ function groupPanel(scene: Scene, group: Group, width: number, height: number, c
   const list = rows[group];
   const at = list.findIndex(({ view }) => view.name === place?.id);
   const focused = at >= 0;
-  const inner = (compact ? width : width - 2) - 3;
-  const layout = forwardLayout(group, list, inner, now, glyphs);
+  const inner = (compact ? width : width - 3) - 3;
+  const names = nameWidth([...rows.tunnels, ...rows.mappings, ...rows.triggers], inner);
+  const layout = forwardLayout(group, list, inner, names, now, glyphs);
   const { from, to } = windowOf(list.length, Math.max(0, at), height);
   const body: Line[] = [];
   if (list.length === 0) body.push([seg('   nothing here matches the filter', 'dim')]);
@@ -85,7 +86,7 @@ function groupPanel(scene: Scene, group: Group, width: number, height: number, c
       seg(' '),
       ...forwardLine(group, layout, row, now, glyphs),
     ];
-    body.push(selected ? onBack(line, 'select') : line);
+    body.push(selected ? onBack(compact ? line : fitLine(line, width - 2), 'select') : line);
   }
   const number = groups.indexOf(group) + 1;
   const total = list.length === counts[group] ? String(counts[group]) : `${list.length} of ${counts[group]}`;

@@ -5,7 +5,7 @@ import type { Scene } from '../scene.ts';
 import { footerLine } from '../widgets/footer.ts';
 import { overlayOn } from '../widgets/overlay.ts';
 import { detailLines } from './detail.ts';
-import { auditLines, eventsLines, flowsLines, hostsLines, networkLines, sessionsLines } from './lists.ts';
+import { auditLines, daysLines, eventsLines, flowsLines, hostsLines, networkLines, sessionsLines } from './lists.ts';
 import { overviewLines } from './overview.ts';
 
 export const floor = { columns: 40, rows: 12 } as const;
@@ -27,6 +27,7 @@ export function screenLines(scene: Scene): Line[] {
       startedAt: scene.picture?.snapshot.engine.startedAt ?? '',
       now: scene.now,
       paused: scene.paused,
+      warnings: scene.picture?.snapshot.warnings.length ?? 0,
       engine: scene.connection.is === 'stopped' ? 'gone' : scene.connection.is,
     },
     columns,
@@ -58,6 +59,8 @@ function bodyLines(scene: Scene, width: number, height: number): Line[] {
       return hostsLines(scene, width, height);
     case 'audit':
       return auditLines(scene, width, height);
+    case 'days':
+      return daysLines(scene, width, height);
     case 'network':
       return networkLines(scene, width, height);
     case 'sessions':

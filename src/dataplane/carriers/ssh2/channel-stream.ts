@@ -15,12 +15,26 @@ const socketBacklogBytes = 4 << 20;
  */
 const smallBytes = 1024;
 
-/** What all channels of one connection together may widen their windows by. */
+/** A window holds what is under way on a path this fast; a wider one only fills buffers, and slows a short path down. */
+const pathBytesPerMs = 250_000;
+
+/** What all channels of one connection together may widen their windows by, and how far one may, by the path's length. */
 export class WindowBudget {
   private bytesLeft: number;
+  /** Shortest round trip seen: a loaded path only looks longer. */
+  private roundTripMs = Number.POSITIVE_INFINITY;
 
   constructor(bytes = 128 << 20) {
     this.bytesLeft = bytes;
+  }
+
+  observe(roundTripMs: number): void {
+    this.roundTripMs = Math.min(this.roundTripMs, roundTripMs);
+  }
+
+  /** The most one channel's window is good for; nothing before the path is known. */
+  widest(): number {
+    return Number.isFinite(this.roundTripMs) ? Math.min(maxWindowBytes, this.roundTripMs * pathBytesPerMs) : 0;
   }
 
   take(bytes: number): boolean {
@@ -247,7 +261,7 @@ export class ChannelStream extends Duplex {
     if (this.gone || this.destroyed || this.port.incoming.state !== 'open') return;
     const held = this.readableLength;
     const keepsUp = held <= this.target / 8;
-    if (keepsUp && this.target < maxWindowBytes && this.bytesRead - this.grownAt >= this.target) {
+    if (keepsUp && this.target < this.budget.widest() && this.bytesRead - this.grownAt >= this.target) {
       if (this.budget.take(this.target)) {
         this.grownAt = this.bytesRead;
         this.target *= 2;

@@ -50,7 +50,10 @@ export class Ssh2Connection implements Connection {
         bytesRead: transport.bytesRead,
         intervalMs: settings.aliveMs,
         count: settings.aliveCount,
-        onRtt: parts.onRtt,
+        onRtt: (rttMs) => {
+          this.budget.observe(rttMs);
+          parts.onRtt(rttMs);
+        },
         onDead: () => {
           const seconds = Math.round((settings.aliveMs * settings.aliveCount) / 1000);
           this.end(new SallyportError('host_lost', `${settings.spec.dest} went silent for ${seconds} s`));

@@ -4,6 +4,7 @@ import { type ForwardSpec, formatEndpoint, parseForwardSpec } from '../../../mod
 import { SallyportError } from '../../../model/errors.ts';
 import { formatPortRange, parsePort, parsePortRange } from '../../../model/ports.ts';
 import { type FieldId, formFields } from './fields.ts';
+import { presetError } from './preset.ts';
 import { type FormState, textIn } from './state.ts';
 
 export type FieldErrors = Partial<Record<FieldId, string>>;
@@ -114,7 +115,7 @@ export function suggestName(form: FormState, taken: readonly string[]): string {
       dynamic: label(host) && `${label(host)}-socks`,
       mapping:
         textIn(form, 'preset') || (textIn(form, 'listen') && `port-${textIn(form, 'listen').replace(/^.*:/, '')}`),
-      trigger: textIn(form, 'on') && `on-${textIn(form, 'on').replace(/^\w+\//, '')}`,
+      trigger: textIn(form, 'preset') || (textIn(form, 'on') && `on-${textIn(form, 'on').replace(/^\w+\//, '')}`),
     }[form.kind] || '';
   const clean = base.replace(/[^A-Za-z0-9._-]/g, '-').slice(0, 60);
   if (clean === '') return '';
@@ -145,6 +146,8 @@ export function buildForward(form: FormState): Built {
     ...some('maxFlows', 'maxFlows', /^\d+$/.test(value('maxFlows')) ? Number(value('maxFlows')) : value('maxFlows')),
     ...some('note', 'note', value('note')),
   };
+  const unknownPreset = presetError(form);
+  if (unknownPreset !== null) errors.preset = unknownPreset;
   let draft: Record<string, unknown>;
   switch (form.kind) {
     case 'local':
@@ -283,6 +286,7 @@ export function startForm(kind: ForwardKind, editing: Forward | null): FormState
     at: 0,
     more: false,
     named: editing !== null,
+    hosts: [],
     preview: null,
     pick: -1,
     touched: [],

@@ -1,6 +1,7 @@
 import { isSshForward } from '../../../model/config.ts';
 import type { Scene } from '../../scene.ts';
 import type { FieldId } from './fields.ts';
+import { presetsFor } from './preset.ts';
 import { currentField, type FormState, textIn } from './state.ts';
 
 export interface Completion {
@@ -10,11 +11,12 @@ export interface Completion {
 
 const of = (texts: Iterable<string>, hint = ''): Completion[] => [...new Set(texts)].map((text) => ({ text, hint }));
 
-function hosts({ picture }: Scene): Completion[] {
+function hosts({ picture }: Scene, configured: readonly string[]): Completion[] {
   const { links = {}, forwards = {} } = picture?.snapshot ?? {};
   return of([
     ...Object.values(forwards).flatMap(({ config }) => (isSshForward(config) ? [config.host] : [])),
     ...Object.values(links).map(({ spec }) => spec.dest),
+    ...configured,
   ]);
 }
 
@@ -35,13 +37,15 @@ const gateways: Readonly<Record<string, string>> = {
 function all(scene: Scene, form: FormState, id: FieldId): Completion[] {
   switch (id) {
     case 'host':
-      return hosts(scene);
+      return hosts(scene, form.hosts);
     case 'target':
       return form.kind === 'mapping'
         ? devices(scene)
         : of(scene.views.filter(({ kind }) => kind === form.kind).flatMap(({ target }) => target ?? []));
     case 'session':
       return of(Object.keys(scene.picture?.snapshot.sessions ?? {}));
+    case 'preset':
+      return presetsFor(form).map(({ name, title }) => ({ text: name, hint: title }));
     case 'proto':
       return of(['tcp', 'udp', 'both']);
     case 'via':

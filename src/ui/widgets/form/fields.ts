@@ -87,10 +87,11 @@ export const formFields: Readonly<
     },
   },
   trigger: {
-    few: ['on', 'open', 'via', 'idle', 'name'],
+    few: ['preset', 'on', 'open', 'via', 'idle', 'name'],
     more: ['bind', 'session', 'allow', 'deny', 'maxFlows', 'note'],
     texts: {
       ...common,
+      preset: { label: 'preset', example: 'none; or a program, like irc-ident', optional: true },
       on: { label: 'outbound call', example: 'tcp/6660-6669' },
       open: { label: 'opens', example: 'tcp/113, several with commas' },
       via: { label: 'by', example: 'relay, nftables, router or remote' },

@@ -18,6 +18,8 @@ export interface FormState {
   readonly more: boolean;
   /** The name follows the other fields until it is typed. */
   readonly named: boolean;
+  /** Hosts the ssh configuration names, for completion. */
+  readonly hosts: readonly string[];
   readonly preview: Preview | null;
   /** Which of the offered completions is chosen; -1: none. */
   readonly pick: number;

@@ -10,6 +10,7 @@ import { keyList } from '../footer.ts';
 import { buildForward } from './build.ts';
 import { completionsFor } from './completions.ts';
 import { formFields } from './fields.ts';
+import { allForwards } from './preset.ts';
 import type { FormState } from './state.ts';
 
 const labelWidth = 15;
@@ -74,6 +75,8 @@ export function formLines(scene: Scene, form: FormState, width: number, height: 
   if (forward !== null) {
     below.push([]);
     paragraph(explain(forward), 'plain');
+    const [, ...others] = allForwards(form, forward);
+    for (const other of others) paragraph(`and ${explain(other)}`, 'plain');
     const { preview } = form;
     if (preview?.refusal)
       paragraph(

@@ -1,0 +1,185 @@
+import { afterEach, expect, test } from 'vitest';
+import { frozenAt } from '../support/frozen.ts';
+import { empty, unknownHostKey, workday } from '../support/scenario.ts';
+import { openStage, type Stage } from '../support/stage.ts';
+
+let stage: Stage | null = null;
+afterEach(() => stage?.stop());
+const iso = (ms: number) => new Date(ms).toISOString();
+const called = (method: string) => stage?.engine.calls.filter((call) => call.method === method) ?? [];
+const selectedName = () => stage?.scene().forward?.name;
+
+test('the cursor stays with its forward when rows before it go, and with its place when it goes itself', async () => {
+  stage = await openStage();
+  await stage.press('j', 'j');
+  expect(selectedName()).toBe('postgres');
+  stage.engine.change((before) => ({ ...before, order: before.order.filter((name) => name !== 'intra') }));
+  await stage.settle();
+  expect(selectedName()).toBe('postgres');
+  stage.engine.change((before) => ({ ...before, order: before.order.filter((name) => name !== 'postgres') }));
+  await stage.settle();
+  expect(stage.scene().place?.index).toBe(2);
+});
+
+test('space acts on all that are marked, and delete asks first', async () => {
+  stage = await openStage();
+  await stage.press('v', 'v', 'space');
+  expect(called('down')[0]?.params).toEqual({ names: ['intra', 'web'] });
+  await stage.press('d');
+  expect(called('remove')).toHaveLength(0);
+  await stage.press('n');
+  expect(called('remove')).toHaveLength(0);
+  await stage.press('d', 'y');
+  expect(called('remove')[0]?.params).toEqual({ names: ['intra', 'web'] });
+  await stage.press('u');
+  expect(stage.engine.snapshot().order).toContain('intra');
+});
+
+test('a key that cannot be used says why', async () => {
+  stage = await openStage();
+  await stage.press('u');
+  expect(stage.scene().ui.toast?.text).toBe('there is nothing to undo');
+  await stage.press('o');
+  expect(stage.scene().ui.toast?.text).toBe('only a trigger can be opened by hand');
+});
+
+test('the filter covers all panels; enter keeps it, esc clears it', async () => {
+  stage = await openStage();
+  await stage.press('/');
+  await stage.type('port:25565');
+  expect(stage.scene().ids).toEqual(['minecraft']);
+  await stage.press('enter');
+  expect(stage.scene().context).toBe('overview');
+  expect(stage.scene().ids).toEqual(['minecraft']);
+  await stage.press('esc');
+  expect(stage.scene().ids).toHaveLength(16);
+});
+
+test('prompts queue, vanish when answered elsewhere, and do not take keys meant for a form', async () => {
+  stage = await openStage();
+  await stage.press('n', 'l');
+  await stage.type('8');
+  const [first] = workday.prompts(iso, frozenAt);
+  if (first === undefined) throw new Error('the scenario has no prompt');
+  stage.engine.change((before) => ({ ...before, prompts: [first, unknownHostKey(iso, frozenAt)] }));
+  await stage.type('0');
+  expect(stage.scene().context).toBe('prompt');
+  expect(stage.scene().ui.prompt?.fields[0]?.text ?? '').toBe('');
+  await stage.settle(1000);
+  await stage.type('pw');
+  await stage.press('enter');
+  expect(called('answer')[0]?.params).toEqual({ prompt: 'p1', answer: { answers: ['pw'], remember: 'engine' } });
+  expect(stage.scene().context).toBe('hostkey');
+  stage.engine.change((before) => ({ ...before, prompts: [] }));
+  await stage.settle();
+  expect(stage.scene().context).toBe('form');
+});
+
+test.each([
+  ['y', 'enter'],
+  ['y', 'e', 's', 'enter'],
+  ['y', null],
+])('a host key is accepted by %s', async (...keys) => {
+  stage = await openStage();
+  stage.engine.change((before) => ({ ...before, prompts: [unknownHostKey(iso, frozenAt)] }));
+  await stage.settle();
+  for (const key of keys) {
+    if (key === null) await stage.settle(2000);
+    else await stage.press(key);
+  }
+  expect(called('answer').map(({ params }) => params)).toEqual([{ prompt: 'p2', answer: { hostKey: 'yes' } }]);
+});
+
+test('an engine stopped on purpose is not started again until asked', async () => {
+  stage = await openStage();
+  stage.engine.stop();
+  await stage.settle();
+  stage.engine.back();
+  await stage.settle(5000);
+  expect(stage.scene().connection.is).toBe('stopped');
+  await stage.press('R');
+  await stage.settle(500);
+  expect(stage.scene().connection.is).toBe('connected');
+});
+
+test('nothing moves: no timer, no redraw', async () => {
+  stage = await openStage({ scenario: empty });
+  await stage.settle(400_000);
+  const scene = stage.scene();
+  await stage.settle(60_000);
+  expect(stage.scene()).toBe(scene);
+});
+
+test('a failure rings once, if wanted', async () => {
+  stage = await openStage({ scenario: { ...workday, settings: { notify: true } } });
+  expect(stage.notified).toEqual([]);
+  stage.engine.change((before) => ({
+    ...before,
+    forwards: {
+      ...before.forwards,
+      web: {
+        ...(before.forwards.web as NonNullable<typeof before.forwards.web>),
+        listener: { is: 'failed', error: { code: 'port_taken', message: 'port 8443 is taken', hint: '' } },
+      },
+    },
+  }));
+  await stage.settle();
+  stage.engine.pulse();
+  await stage.settle();
+  expect(stage.notified).toEqual(['sallyport: web failed: port 8443 is taken']);
+});
+
+test('editing sends only what changed', async () => {
+  stage = await openStage();
+  await stage.press('j', 'e');
+  await stage.press('ctrl+u');
+  await stage.type('9443');
+  await stage.press('ctrl+s');
+  expect(called('edit')[0]?.params).toEqual({ name: 'web', patch: { listen: { port: 9443 } } });
+});
+
+test('a preset with several ranges makes several mappings', async () => {
+  stage = await openStage();
+  await stage.press('n', 'm');
+  await stage.type('rust-server\t\t192.168.1.9');
+  await stage.press('ctrl+s');
+  expect(called('add').flatMap(({ params }) => (params as { forwards: unknown[] }).forwards)).toMatchObject([
+    { name: 'rust-server-1', listen: { port: 28015 }, target: { host: '192.168.1.9', port: 28015 } },
+    { name: 'rust-server-2', listen: { port: 28017 }, target: { host: '192.168.1.9', port: 28017 } },
+  ]);
+});
+
+test('the palette finds forwards and actions, and says what cannot be done', async () => {
+  stage = await openStage();
+  await stage.press(':');
+  await stage.type('mine');
+  await stage.press('enter');
+  expect(stage.scene().ui.view).toEqual({ is: 'detail', forward: 'minecraft' });
+});
+
+test('sessions are made, renamed, filled and shown', async () => {
+  stage = await openStage();
+  await stage.press('m');
+  await stage.type('lab');
+  await stage.press('enter');
+  expect(called('edit')[0]?.params).toEqual({ name: 'intra', patch: { session: 'lab' } });
+  await stage.press('S', 'j', 'j', 'enter');
+  expect(stage.scene().ids).toEqual(['intra', 'scratch']);
+});
+
+test('a form offers hosts, machines and presets, and tab finishes what is begun', async () => {
+  stage = await openStage();
+  await stage.press('n', 'd');
+  await stage.type('1081\tgat');
+  expect(stage.text()).toContain(' gate ');
+  await stage.press('tab');
+  expect(stage.scene().ui.overlays.at(-1)).toMatchObject({ fields: { host: { text: 'gate' } } });
+  await stage.press('esc', 'n', 'm');
+  await stage.type('minecraft\t\tgamebox');
+  await stage.settle();
+  expect(stage.text()).toContain('192.168.1.20  gamebox, reserved lease');
+  await stage.press('ctrl+n', 'enter');
+  expect(stage.scene().ui.overlays.at(-1)).toMatchObject({
+    fields: { listen: { text: '25565' }, target: { text: '192.168.1.20' } },
+  });
+});

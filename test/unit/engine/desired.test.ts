@@ -1,0 +1,36 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { createDesired } from '../../../src/engine/desired.ts';
+import { openConfigFile } from '../../../src/store/config-file.ts';
+
+const dir = mkdtempSync(path.join(os.tmpdir(), 'desired-'));
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+const web = {
+  name: 'web',
+  kind: 'local',
+  session: 'home',
+  host: 'bastion',
+  listen: { port: 8080 },
+  target: { host: 'intranet', port: 80 },
+};
+
+it('takes a renamed session back whole', () => {
+  const desired = createDesired(openConfigFile(dir), () => {});
+  desired.add([web], false);
+  desired.saveSession('home', 'what the house needs', undefined);
+  desired.saveSession('home', undefined, 'house');
+  expect(Object.keys(desired.config().sessions)).toEqual(['default', 'house']);
+  desired.undo();
+  expect(desired.config().sessions).toEqual({ default: { note: '' }, home: { note: 'what the house needs' } });
+  expect(desired.get('web').session).toBe('home');
+});
+
+it('takes away the session an undone forward brought', () => {
+  const desired = createDesired(openConfigFile(mkdtempSync(path.join(dir, 'other-'))), () => {});
+  desired.add([web], false);
+  desired.undo();
+  expect(Object.keys(desired.config().sessions)).toEqual(['default']);
+});
