@@ -324,7 +324,17 @@ describe.skipIf(missing('sshd', 'ssh', 'curl'))('whatever ssh would do', () => {
         expect(await home.run(['up', name('listens')])).toMatchObject({ code: 0 });
         expect(statSync(listen).mode & 0o777).toBe(0o600);
         expect(await fetched('--unix-socket', listen, 'http://x/')).toBe(web.sha256);
+        expect(await home.run(['restart', name('far')])).toMatchObject({ code: 0 });
         expect(logins(sshd)).toBe(1);
+        await sshd.kill();
+        await reached(name('far'), 'retrying');
+        expect(existsSync(far)).toBe(true);
+        await sshd.run();
+        await client.call('up', { names: [name('far')] });
+        await reached(name('far'), 'up');
+        expect(await fetched('--unix-socket', far, 'http://x/')).toBe(local.sha256);
+        await client.call('down', { names: [name('far')] });
+        await until('the far socket to be cleared away', () => !existsSync(far));
       },
     );
 

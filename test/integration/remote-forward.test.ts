@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { SallyportError } from '../../src/model/errors.ts';
-import { ask, blob, connect, echo, fate, Plane, readAll, type Server, sha } from '../support/plane.ts';
+import { ask, blob, connect, echo, fate, Plane, readAll, type Server, serve, sha } from '../support/plane.ts';
 import { freePort } from '../support/ports.ts';
 import { until } from '../support/until.ts';
 
@@ -136,4 +136,37 @@ test('who is not on the list gets no stream', async () => {
   const port = await plane.open(remote({ deny: ['127.0.0.0/8'], target: { host: '127.0.0.1', port: target } }));
   expect(await fate(connect(port))).toBe('ECONNRESET');
   expect(plane.counts('r').refused).toBe(1);
+});
+
+test('a probe goes from the far end back to the target, between clients that lose nothing by it', async () => {
+  const { port: target, sockets } = keep(await echo());
+  const port = await plane.open(remote({ target: { host: '127.0.0.1', port: target } }), { probeMs: 5 });
+  await until('good', () => plane.of('probe').some(({ status }) => status?.ok === true));
+  const talks = Array.from({ length: 200 }, async (_, i) => {
+    // Some say a word at once, some say nothing but that they are done.
+    const said = i % 4 === 0 ? '' : `word ${i}`;
+    await until('its turn', () => sockets.length >= i);
+    expect(await ask(port, said)).toBe(said);
+  });
+  await Promise.all(talks);
+  expect(plane.link.dialled.length).toBeGreaterThan(5);
+  expect(plane.of('probe')).toHaveLength(1);
+  await until('the flows to end', () => plane.counts('r').flows === 0);
+  expect(plane.counts('r').flowsTotal).toBe(200);
+});
+
+test('a server that speaks first is not kept waiting by a probe that does not come back', async () => {
+  const { port: target } = keep(await serve((socket) => socket.end('hello')));
+  const listen = { address: '127.0.0.9', port: 0 };
+  const port = await plane.open(remote({ listen, target: { host: '127.0.0.1', port: target } }), { probeMs: 5 });
+  // What is dialled at the far end is another server there, which swallows what it is told.
+  const lost = keep(await serve(() => {}, { host: '127.0.0.9', port }));
+  await until('a probe on its way', () => lost.sockets.length > 0);
+  const client = connect(port);
+  expect((await readAll(client)).toString()).toBe('hello');
+  expect(plane.of('probe').some(({ status }) => status?.ok === false)).toBe(false);
+  await until('bad', () => plane.of('probe').some(({ status }) => status?.ok === false));
+  expect(plane.of('probe').at(-1)?.status).toMatchObject({
+    error: { code: 'probe_failed', message: expect.stringContaining('does not come back') },
+  });
 });

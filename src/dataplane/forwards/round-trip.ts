@@ -7,6 +7,8 @@ import { probeOrigin } from './local.ts';
 
 const tokenBytes = 16;
 const timeoutMs = 5000;
+/** The token comes with its connection; who says nothing for so long is a client that waits to be spoken to. */
+const silentMs = 250;
 
 /**
  * Tries a far listener from its own end: a connection made there must come back here. It is told from clients' by a
@@ -52,13 +54,16 @@ export class RoundTrip {
   /** Looks at what comes in while the trial runs; `client` is called for all but the trial's own connection. */
   sort(stream: Duplex, client: () => void): void {
     const handOn = () => {
+      clearTimeout(timer);
       stream.pause();
       stream.off('data', onData).off('end', handOn).off('close', handOn);
       if (this.held.delete(stream)) client();
     };
+    const timer = setTimeout(() => handOn(), silentMs);
     const onData = (chunk: Buffer) => {
       stream.pause();
       if (chunk.subarray(0, tokenBytes).equals(this.token)) {
+        clearTimeout(timer);
         this.held.delete(stream);
         stream.destroy();
         this.back.resolve();

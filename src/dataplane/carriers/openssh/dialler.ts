@@ -15,6 +15,7 @@ const maxListeners = 128;
 /** How long an older ssh, which logs no confirmation, may take to log a refusal. */
 const refusalMs = 250;
 const retryMs = 10;
+const deadCheckMs = 5000;
 
 interface PendingDial {
   readonly target: string;
@@ -69,6 +70,17 @@ export class Dialler {
       }
     } finally {
       listener.dialling--;
+    }
+  }
+
+  /** Whether the server finds nobody listening on the socket; false where it does not say. */
+  async isDead(file: string): Promise<boolean> {
+    try {
+      (await this.dial({ socket: file }, AbortSignal.timeout(deadCheckMs))).destroy();
+      return false;
+    } catch (error) {
+      // sshd gives no reason for a socket, but other words for one that it allows nobody to connect to.
+      return error instanceof SallyportError && /(?:open failed|refuses the connection)$/.test(error.message);
     }
   }
 

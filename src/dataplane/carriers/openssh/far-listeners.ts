@@ -7,6 +7,7 @@ import { SallyportError } from '../../../model/errors.ts';
 import { plainText } from '../../../ssh/plain-text.ts';
 import type { FarListener, Origin } from '../carrier.ts';
 import { type Control, specHost, specPath } from './control.ts';
+import type { RemoveFarSocket } from './far-socket-file.ts';
 import { guardEnd, lostHost } from './guarded-socket.ts';
 import type { LogEvent } from './master-log.ts';
 
@@ -15,6 +16,9 @@ export interface FarListenersOptions {
   readonly control: Control;
   readonly alive: () => boolean;
   readonly checkAlive: () => Promise<boolean>;
+  readonly remove: RemoveFarSocket;
+  /** Whether the server finds nobody listening on a socket. */
+  readonly isDead: (file: string) => Promise<boolean>;
   /** When the last connection was lost with these listeners on it, in ms since the epoch. */
   readonly formerly: ReadonlyMap<string, number>;
 }
@@ -58,7 +62,16 @@ export class FarListeners {
       this.servers.delete(server);
       server.close();
     };
-    const answer = await this.options.control('forward', '-R', `${from(at)}:${specPath(socketPath)}`);
+    const ask = () => this.options.control('forward', '-R', `${from(at)}:${specPath(socketPath)}`);
+    let answer = await ask();
+    // A socket file there that nobody listens on is replaced, as our own end does it.
+    if (
+      !answer.ok &&
+      'socket' in at &&
+      (await this.options.isDead(at.socket)) &&
+      (await this.options.remove(at.socket))
+    )
+      answer = await ask();
     if (!answer.ok) {
       const error = await this.refusal(at, from, socketPath, answer.stderr);
       drop();
@@ -71,9 +84,10 @@ export class FarListeners {
     // By the port asked for, also where that was 0: ssh knows it under no other name.
     let closed: Promise<void> | null = null;
     const close = () => {
-      closed ??= this.options.control('cancel', '-R', `${from(at)}:${specPath(socketPath)}`).then(() => {
+      closed ??= this.options.control('cancel', '-R', `${from(at)}:${specPath(socketPath)}`).then(async () => {
         this.held.delete(name);
         drop();
+        if ('socket' in at) await this.options.remove(at.socket);
       });
       return closed;
     };

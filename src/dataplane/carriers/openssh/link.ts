@@ -16,6 +16,7 @@ import { AskpassServer } from './askpass-server.ts';
 import { controlOf } from './control.ts';
 import { Dialler } from './dialler.ts';
 import { FarListeners } from './far-listeners.ts';
+import { farSocketRemover } from './far-socket-file.ts';
 import { Master, type Peer } from './master.ts';
 import { masterArgs } from './master-args.ts';
 import { type KeptAnswers, Questions } from './questions.ts';
@@ -169,7 +170,12 @@ class OpensshLink implements ManagedLink {
       checkAlive: () => master.checkAlive(),
     };
     const dialler = new Dialler({ ...shared, confirms: this.spec.options.logverbose !== undefined });
-    const far = new FarListeners({ ...shared, formerly: this.formerly });
+    const far = new FarListeners({
+      ...shared,
+      remove: farSocketRemover(place.ssh, place.controlPath),
+      isDead: (file) => dialler.isDead(file),
+      formerly: this.formerly,
+    });
     master.onLog((event) => {
       dialler.onLog(event);
       far.onLog(event);
