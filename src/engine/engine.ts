@@ -30,6 +30,7 @@ import { createPublisher, type Publisher } from './publisher.ts';
 import { createRuns, type RunRequest, type Runs } from './runs.ts';
 import { type Action, initialState, reduce } from './state.ts';
 import { leaseFile, tableInstance } from './traces.ts';
+import { usesKernel } from './triggers/rules.ts';
 import { createTriggers, type Triggers } from './triggers.ts';
 
 const sampleEveryMs = 500;
@@ -181,15 +182,27 @@ export function createEngine(options: EngineOptions): Engine {
     settings: () => state.settings,
     plan: options.plan,
     onListener: (id, status) => {
+      const config = state.forwards[id]?.config;
       if (id.includes('/')) onExtraRun(id, status);
-      else dispatch({ type: 'listener', at: timestamp(), name: id, status });
+      // A relay that ends because its mapping has moved to a gateway says nothing of that.
+      else if (config?.kind !== 'mapping' || config.via === 'relay') onStatus(id, status);
     },
     onBound: (id, links) => dispatch({ type: 'bound', name: id, links }),
   });
 
   const onStatus = (name: string, status: ListenerStatus): void =>
     dispatch({ type: 'listener', at: timestamp(), name, status });
-  const reports: GatewayReports = { status: onStatus, note };
+  /** A gateway's word counts only for what it carries: it may come late, when the forward has moved to another. */
+  const reportsOf = (via: 'nftables' | 'router'): GatewayReports => ({
+    status(owner, status) {
+      const config = state.forwards[owner]?.config;
+      if (config === undefined || !('via' in config) || config.via !== via) return;
+      // A trigger whose calls are flows stays armed when what it opened is closed.
+      if (status.is === 'closed' && config.kind === 'trigger' && config.enabled && !usesKernel(config)) return;
+      onStatus(owner, status);
+    },
+    note,
+  });
   const onSeen = (name: string, item: TriggerHistory): void => {
     dispatch({ type: 'trigger_seen', name, item });
     const level = item.what === 'refused' ? 'warn' : 'info';
@@ -199,14 +212,18 @@ export function createEngine(options: EngineOptions): Engine {
     note('debug', name, 'trigger_refreshed', `kept open by ${host}`);
   const nftables = createNftablesGateway({
     instance: tableInstance(home),
-    reports,
+    reports: reportsOf('nftables'),
     triggerReports: {
       state: (name, opened) => dispatch({ type: 'opened', name, opened }),
       event: onSeen,
       refreshed: onRefreshed,
     },
   });
-  const router = createRouterGateway({ stateFile: leaseFile(home), reports, gateway: options.routerAddress });
+  const router = createRouterGateway({
+    stateFile: leaseFile(home),
+    reports: reportsOf('router'),
+    gateway: options.routerAddress,
+  });
   const mappings = createMappings({ gateways: { nftables, router }, runs, meter, onStatus, note });
   const triggers = createTriggers({
     runs,
