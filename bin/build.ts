@@ -48,11 +48,22 @@ await esbuild.build({
       name: 'fast-width',
       setup(build) {
         const measure = path.join(root, 'src', 'present', 'line.ts');
-        build.onResolve({ filter: /^string-width$/ }, ({ importer }) =>
+        build.onResolve({ filter: /^string-width$/ }, ({ importer, namespace }) =>
           /[\\/]node_modules[\\/](ink|widest-line)[\\/]/.test(importer)
             ? { path: measure, namespace: 'fast-width' }
-            : null,
+            : namespace === 'lazy-width'
+              ? null
+              : { path: 'string-width', namespace: 'lazy-width' },
         );
+        // Its tables of Unicode properties take 30 ms to make, and a screen of plain signs never needs them.
+        build.onLoad({ filter: /.*/, namespace: 'lazy-width' }, () => ({
+          contents: `let measure;
+            export default function stringWidth(text, options) {
+              measure ??= require('string-width').default;
+              return measure(text, options);
+            }`,
+          resolveDir: root,
+        }));
         build.onLoad({ filter: /.*/, namespace: 'fast-width' }, ({ path: file }) => ({
           contents: `export { textWidth as default } from ${JSON.stringify(file)};`,
           resolveDir: root,

@@ -1,9 +1,10 @@
 // What the data plane runs: turns "this should run" into links, pins and commands, one after the other for each id.
 import type { Runnable } from '../dataplane/messages.ts';
-import { isSshForward, type Settings, type SshForward } from '../model/config.ts';
+import type { Settings, SshForward } from '../model/config.ts';
 import { parseDuration } from '../model/duration.ts';
 import { type Failure, toFailure } from '../model/errors.ts';
 import type { LinkSpec } from '../model/host.ts';
+import { isSshForward } from '../model/kinds.ts';
 import type { ListenerStatus } from '../model/state.ts';
 import { wantedCarrier } from '../ssh/request.ts';
 import type { Meter } from './meter.ts';

@@ -201,13 +201,4 @@ export type ForwardKind = Forward['kind'];
 export type Settings = z.infer<typeof Settings>;
 export type Config = z.infer<typeof Config>;
 
-export function isSshForward(forward: Forward): forward is SshForward {
-  return forward.kind === 'local' || forward.kind === 'remote' || forward.kind === 'dynamic';
-}
-
-/** The trigger's outbound ranges as a list, whichever way the file spells them. */
-export function triggerSets(on: Trigger['on']): readonly PortSet[] {
-  return Array.isArray(on) ? on : [on];
-}
-
 export const emptyConfig = (): Config => Config.parse({ version: 1 });

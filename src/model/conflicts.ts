@@ -1,6 +1,7 @@
 import { normalAddress } from './cidr.ts';
-import { type Forward, triggerSets } from './config.ts';
+import type { Forward } from './config.ts';
 import { SallyportError } from './errors.ts';
+import { triggerSets } from './kinds.ts';
 import { formatPortRange, type PortRange, parsePortList, portsOverlap, type Transport, transports } from './ports.ts';
 
 /** A port, or a socket, that a forward takes for itself. */

@@ -1,6 +1,7 @@
 import { normalAddress } from './cidr.ts';
-import { type Forward, isSshForward, triggerSets } from './config.ts';
+import type { Forward } from './config.ts';
 import { SallyportError } from './errors.ts';
+import { isSshForward, triggerSets } from './kinds.ts';
 import { formatPortRange, parsePortList } from './ports.ts';
 
 const refuse = (message: string, hint: string) => new SallyportError('bad_value', message, hint);

@@ -1,10 +1,10 @@
 import type { Config, Forward, Settings } from './config.ts';
-import { isSshForward, triggerSets } from './config.ts';
 import { formatEndpoint, formatListen } from './endpoint.ts';
 import type { Failure } from './errors.ts';
 import type { Counters } from './flow.ts';
 import { noCounters } from './flow.ts';
 import type { LinkSpec, Prompt } from './host.ts';
+import { isSshForward, triggerSets } from './kinds.ts';
 import type { ForwardState, LinkStatus, ListenerStatus, ProbeStatus } from './state.ts';
 import { deriveState } from './state.ts';
 

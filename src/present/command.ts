@@ -1,14 +1,7 @@
 // The same forward in the words of the tools people know.
-import {
-  type Forward,
-  isSshForward,
-  type Listen,
-  type Mapping,
-  type SshForward,
-  type Trigger,
-  triggerSets,
-} from '../model/config.ts';
+import type { Forward, Listen, Mapping, SshForward, Trigger } from '../model/config.ts';
 import { formatEndpoint } from '../model/endpoint.ts';
+import { isSshForward, triggerSets } from '../model/kinds.ts';
 import { type Transport, transports } from '../model/ports.ts';
 import { shellQuote } from '../model/shell-words.ts';
 

@@ -1,7 +1,8 @@
 // What a rule will do, in a sentence a person would say.
 import { addressReach } from '../model/cidr.ts';
-import { type Forward, type Listen, type PortSet, triggerSets } from '../model/config.ts';
+import type { Forward, Listen, PortSet } from '../model/config.ts';
 import { formatEndpoint } from '../model/endpoint.ts';
+import { triggerSets } from '../model/kinds.ts';
 
 /** Who can connect to a listening address. */
 function whoConnects(address: string | undefined, machine: string): string {

@@ -1,6 +1,7 @@
 // The rows of the overview's three panels.
-import { triggerSets } from '../model/config.ts';
+
 import { parseDuration } from '../model/duration.ts';
+import { triggerSets } from '../model/kinds.ts';
 import type { ForwardEntry, ForwardView } from '../model/snapshot.ts';
 import { type Column, type Layout, layoutColumns, roomFrom, rowLine, rowLineWith } from './columns.ts';
 import { cutEndpoint, shortListen } from './endpoint.ts';

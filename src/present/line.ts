@@ -1,6 +1,8 @@
 // A drawn line is a list of segments, each with a role the theme gives a colour to. Everything on the screen is built
 // of these, so that what is shown can be tested as plain text and no string carries colour codes before it is painted.
+
 import stringWidth from 'string-width';
+import { graphemesOf } from './graphemes.ts';
 import { safeText } from './sanitize.ts';
 import type { ColourRole } from './states.ts';
 
@@ -26,7 +28,6 @@ export function seg(text: string, role: Role = 'plain', bold = false): Segment {
 const printable = /^[\x20-\x7e]*$/;
 // ASCII and the signs drawn here: one column each. Measuring them by the table would be half of a frame's cost.
 const singleWidth = /^[\x20-\x7e\u00b7\u2026\u2190-\u2193\u2500-\u25f7\u2713\u2716\u2800-\u28ff]*$/;
-const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
 /** Terminal columns a text takes. */
 export function textWidth(text: string): number {
@@ -42,7 +43,7 @@ export function cutText(text: string, width: number, ellipsis = '…'): string {
   if (singleWidth.test(text)) return text.slice(0, room) + ellipsis;
   let out = '';
   let used = 0;
-  for (const { segment } of graphemes.segment(text)) {
+  for (const { segment } of graphemesOf(text)) {
     const next = used + stringWidth(segment);
     if (next > room) break;
     out += segment;
@@ -137,7 +138,7 @@ export function sliceLine(line: Line, from: number, to: number): Line {
       } else {
         let text = '';
         let column = at;
-        for (const { segment: grapheme } of graphemes.segment(segment.text)) {
+        for (const { segment: grapheme } of graphemesOf(segment.text)) {
           const next = column + stringWidth(grapheme);
           if (column >= from && next <= to) text += grapheme;
           else text += ' '.repeat(Math.max(0, Math.min(next, to) - Math.max(column, from)));

@@ -1,5 +1,5 @@
 // The way through a forward, part by part: who listens, what carries, over which hosts, to where; and where it breaks.
-import { isSshForward } from '../model/config.ts';
+import { isSshForward } from '../model/kinds.ts';
 import type { ForwardEntry, ForwardView, LinkEntry, Snapshot } from '../model/snapshot.ts';
 import type { ForwardState, LinkStatus, ListenerStatus } from '../model/state.ts';
 

@@ -1,4 +1,5 @@
 import stringWidth from 'string-width';
+import { graphemesOf } from './graphemes.ts';
 import { safeText } from './sanitize.ts';
 
 export interface Column {
@@ -26,7 +27,7 @@ export function shorten(text: string, width: number): string {
   if (stringWidth(text) <= width) return text;
   let kept = '';
   let used = 0;
-  for (const { segment } of new Intl.Segmenter().segment(text)) {
+  for (const { segment } of graphemesOf(text)) {
     const cells = stringWidth(segment);
     if (used + cells > width - 1) break;
     kept += segment;

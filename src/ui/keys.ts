@@ -1,6 +1,8 @@
 // Turns what Ink hands over into key names. Keys that arrive in one read come as one string ("jjj\r"): each becomes
 // its own press.
+
 import type { Key } from 'ink';
+import { graphemesOf } from '../present/graphemes.ts';
 
 /** `j`, `G`, `enter`, `esc`, `up`, `ctrl+c`, `shift+tab` …: the spelling of the key table. */
 export type KeyName = string;
@@ -29,12 +31,10 @@ const controls: Readonly<Record<string, KeyName>> = {
   ' ': 'space',
 };
 
-const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
-
 /** The presses in a piece of typed text, in order. */
 export function keysOfText(text: string): KeyName[] {
   const keys: KeyName[] = [];
-  for (const { segment } of graphemes.segment(text)) {
+  for (const { segment } of graphemesOf(text)) {
     const parts =
       segment === '\r\n' ? ['\r'] : segment.length > 1 && /[\u0000-\u001f]/.test(segment) ? [...segment] : [segment];
     for (const part of parts) {
@@ -62,7 +62,7 @@ export function keysOfInput(input: string, key: Key): KeyName[] {
 /** What a key types into a field, or null when it types nothing. */
 export function typed(key: KeyName): string | null {
   if (key === 'space') return ' ';
-  const parts = [...graphemes.segment(key)];
+  const parts = [...graphemesOf(key)];
   return parts.length === 1 ? key : null;
 }
 

@@ -1,3 +1,4 @@
+import { graphemesOf } from '../present/graphemes.ts';
 import { type KeyName, typed } from './keys.ts';
 
 /** A line being typed and where in it the cursor stands. */
@@ -11,11 +12,9 @@ export const emptyField: TextField = { text: '', at: 0 };
 
 export const fieldOf = (text: string): TextField => ({ text, at: text.length });
 
-const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
-
 function before(text: string, at: number): number {
   let last = 0;
-  for (const { index } of graphemes.segment(text)) {
+  for (const { index } of graphemesOf(text)) {
     if (index >= at) break;
     last = index;
   }
@@ -23,7 +22,7 @@ function before(text: string, at: number): number {
 }
 
 function after(text: string, at: number): number {
-  for (const { index, segment } of graphemes.segment(text)) if (index >= at) return index + segment.length;
+  for (const { index, segment } of graphemesOf(text)) if (index >= at) return index + segment.length;
   return text.length;
 }
 

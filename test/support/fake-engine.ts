@@ -1,12 +1,13 @@
 // An engine in memory that answers a client's calls as the real one does, over a scripted picture and a clock of the
 // caller's. What the screen shows is then a matter of the moment alone.
 import type { Client } from '../../src/client/client.ts';
-import { type Forward, Forward as ForwardSchema, isSshForward, Settings } from '../../src/model/config.ts';
+import { type Forward, Forward as ForwardSchema, Settings } from '../../src/model/config.ts';
 import { parseForwardSpec } from '../../src/model/endpoint.ts';
 import { SallyportError } from '../../src/model/errors.ts';
 import type { EngineEvent, EventLevel } from '../../src/model/event.ts';
 import type { Counters, Flow } from '../../src/model/flow.ts';
 import type { Prompt } from '../../src/model/host.ts';
+import { isSshForward } from '../../src/model/kinds.ts';
 import type { HistoryRange, HistorySeries } from '../../src/model/reports.ts';
 import { configuredListen, type ForwardEntry, type LinkEntry, type Snapshot } from '../../src/model/snapshot.ts';
 import { type MethodName, methods, type Params, type Result } from '../../src/protocol/methods.ts';

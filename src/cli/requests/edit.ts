@@ -1,6 +1,7 @@
-import { type Forward, isSshForward, type Mapping } from '../../model/config.ts';
+import type { Forward, Mapping } from '../../model/config.ts';
 import { parseForwardSpec } from '../../model/endpoint.ts';
 import { SallyportError } from '../../model/errors.ts';
+import { isSshForward } from '../../model/kinds.ts';
 import { type PortRange, parsePortRange } from '../../model/ports.ts';
 import { commonFields } from '../flags/common.ts';
 import type { TypedSpec } from '../flags/specs.ts';

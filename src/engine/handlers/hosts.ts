@@ -1,5 +1,5 @@
-import { isSshForward } from '../../model/config.ts';
 import { SallyportError } from '../../model/errors.ts';
+import { isSshForward } from '../../model/kinds.ts';
 import type { LinkEntry } from '../../model/snapshot.ts';
 import { hostReport } from '../../ssh/report.ts';
 import type { Engine } from '../engine.ts';

@@ -1,8 +1,9 @@
 // What a trigger's configuration comes to: ranges, and the rules a gateway is asked for.
 import type { GatewayRule } from '../../gateways/gateway.ts';
 import type { KernelTrigger } from '../../gateways/nftables/kernel-triggers.ts';
-import { type PortSet, type Trigger, triggerSets } from '../../model/config.ts';
+import type { PortSet, Trigger } from '../../model/config.ts';
 import { parseDuration } from '../../model/duration.ts';
+import { triggerSets } from '../../model/kinds.ts';
 import { type PortRange, parsePortList, type Transport, transports } from '../../model/ports.ts';
 
 export interface OpenRange extends PortRange {

@@ -1,7 +1,6 @@
+import { graphemesOf } from '../../present/graphemes.ts';
 import { cutText, type Line, seg, textWidth } from '../../present/line.ts';
 import type { TextField } from '../text-field.ts';
-
-const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
 export interface FieldLook {
   readonly focused: boolean;
@@ -17,24 +16,24 @@ export function fieldLine(
   width: number,
   { focused, example = '', hidden = false, ellipsis = '…' }: FieldLook,
 ): Line {
-  const text = hidden ? '*'.repeat([...graphemes.segment(field.text)].length) : field.text;
-  const at = hidden ? [...graphemes.segment(field.text.slice(0, field.at))].length : field.at;
+  const text = hidden ? '*'.repeat([...graphemesOf(field.text)].length) : field.text;
+  const at = hidden ? [...graphemesOf(field.text.slice(0, field.at))].length : field.at;
   if (text === '') {
     const hint = seg(cutText(example, width - 1, ellipsis), 'dim');
     return focused ? [{ ...seg(' ', 'input'), back: 'cursor' }, hint] : [seg(' '), hint];
   }
   if (!focused) return [seg(cutText(text, width, ellipsis), 'plain')];
   let before = text.slice(0, at);
-  const [under = ''] = [...graphemes.segment(text.slice(at))].map(({ segment }) => segment);
+  const [under = ''] = [...graphemesOf(text.slice(at))].map(({ segment }) => segment);
   let after = text.slice(at + under.length);
   const room = Math.max(1, width - textWidth(under === '' ? ' ' : under));
   while (textWidth(before) > room)
-    before = [...graphemes.segment(before)]
+    before = [...graphemesOf(before)]
       .slice(1)
       .map(({ segment }) => segment)
       .join('');
   while (textWidth(before) + textWidth(after) > room && after !== '') {
-    after = [...graphemes.segment(after)]
+    after = [...graphemesOf(after)]
       .slice(0, -1)
       .map(({ segment }) => segment)
       .join('');

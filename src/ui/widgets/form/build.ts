@@ -1,7 +1,8 @@
 // From what is typed to a forward, and back. Pure; what is wrong is said by field.
-import { Forward, type ForwardKind, isSshForward, type Listen, triggerSets } from '../../../model/config.ts';
+import { Forward, type ForwardKind, type Listen } from '../../../model/config.ts';
 import { type ForwardSpec, formatEndpoint, parseForwardSpec } from '../../../model/endpoint.ts';
 import { SallyportError } from '../../../model/errors.ts';
+import { isSshForward, triggerSets } from '../../../model/kinds.ts';
 import { formatPortRange, parsePort, parsePortRange } from '../../../model/ports.ts';
 import { type FieldId, formFields } from './fields.ts';
 import { presetError } from './preset.ts';

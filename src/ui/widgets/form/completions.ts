@@ -1,4 +1,4 @@
-import { isSshForward } from '../../../model/config.ts';
+import { isSshForward } from '../../../model/kinds.ts';
 import type { Scene } from '../../scene.ts';
 import type { FieldId } from './fields.ts';
 import { presetsFor } from './preset.ts';
