@@ -35,3 +35,8 @@ export function nextTry(at: string | null, now: number): string {
   const left = at === null ? 0 : Date.parse(at) - now;
   return left < 500 ? 'trying again' : `retry in ${formatSpan(left + 499)}`;
 }
+
+/** `ends in 29m 12s`, of a forward that goes down by itself at `until` (ISO time). */
+export function timeLeft(until: string, now: number): string {
+  return `ends in ${formatSpan(Math.max(0, Date.parse(until) - now))}`;
+}

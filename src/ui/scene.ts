@@ -222,7 +222,12 @@ export function ticks(scene: Scene): boolean {
     case 'overview':
       return counting || scene.samples.moving();
     case 'detail':
-      return counting || (scene.forward?.flows ?? 0) > 0 || scene.samples.minute(scene.ui.view.forward).length > 0;
+      return (
+        counting ||
+        scene.picture?.snapshot.forwards[scene.ui.view.forward]?.config.until !== undefined ||
+        (scene.forward?.flows ?? 0) > 0 ||
+        scene.samples.minute(scene.ui.view.forward).length > 0
+      );
     case 'flows':
       return scene.ids.length > 0;
     case 'hosts':

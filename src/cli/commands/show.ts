@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
+import type { Forward } from '../../model/config.ts';
 import type { EngineEvent } from '../../model/event.ts';
 import type { ForwardView } from '../../model/snapshot.ts';
 import { formatBytes, formatRate, formatSpan } from '../../present/quantity.ts';
+import { timeLeft } from '../../present/reason.ts';
 import { safeText } from '../../present/sanitize.ts';
 import { stateLooks } from '../../present/states.ts';
 import { type Context, withEngine } from '../context.ts';
@@ -26,7 +28,7 @@ export function registerShow(program: Command, context: Context): void {
     });
 }
 
-function printFacts(context: Context, view: ForwardView, config: object, events: readonly EngineEvent[]): void {
+function printFacts(context: Context, view: ForwardView, config: Forward, events: readonly EngineEvent[]): void {
   const { out, paint } = context;
   const now = Date.now();
   const look = stateLooks[view.state];
@@ -36,7 +38,10 @@ function printFacts(context: Context, view: ForwardView, config: object, events:
       'state',
       `${look.glyph} ${look.word}${view.since === null ? '' : ` for ${formatSpan(now - Date.parse(view.since))}`}`,
     ],
-    ['wanted', view.desired],
+    [
+      'wanted',
+      config.until === undefined || !config.enabled ? view.desired : `${view.desired}, ${timeLeft(config.until, now)}`,
+    ],
     ['kind', `${view.kind}, via ${view.via}`],
     ['session', view.session],
     ['host', view.host ?? ''],

@@ -13,7 +13,7 @@ import { type Line, lineWidth, seg, spread, wrapText } from '../../present/line.
 import { panel } from '../../present/panel.ts';
 import { pathOf } from '../../present/path.ts';
 import { formatBytes, formatRate, formatSpan } from '../../present/quantity.ts';
-import { nextTry } from '../../present/reason.ts';
+import { nextTry, timeLeft } from '../../present/reason.ts';
 import { stateLooks } from '../../present/states.ts';
 import { flowsOf, type Scene } from '../scene.ts';
 import { detailSections } from '../state.ts';
@@ -42,7 +42,9 @@ export function detailLines(scene: Scene, width: number, height: number): Line[]
   return lines;
 }
 
-function titleLine({ glyphs, now }: Scene, view: ForwardView, width: number): Line {
+function titleLine({ glyphs, now, picture }: Scene, view: ForwardView, width: number): Line {
+  const until = picture?.snapshot.forwards[view.name]?.config.until;
+  const ends = until === undefined || view.desired === 'down' ? '' : `, ${timeLeft(until, now)}`;
   const { role, word } = stateLooks[view.state];
   const since = view.since === null ? '' : ` for ${formatSpan(now - Date.parse(view.since))}`;
   const dot = ` ${glyphs.dot} `;
@@ -51,7 +53,7 @@ function titleLine({ glyphs, now }: Scene, view: ForwardView, width: number): Li
     seg(view.name, 'title', true),
     seg(`${dot}${kindNames[view.kind]}${dot}`, 'dim'),
     seg(word, role, true),
-    seg(`${since}${dot}session ${view.session}${view.note === '' ? '' : `${dot}${view.note}`}`, 'dim'),
+    seg(`${since}${ends}${dot}session ${view.session}${view.note === '' ? '' : `${dot}${view.note}`}`, 'dim'),
   ];
   const right: Line = [
     seg(`  ${glyphs.rx} ${formatRate(view.rxRate)}`, view.rxRate > 0 ? 'rx' : 'dim'),
