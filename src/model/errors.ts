@@ -55,6 +55,7 @@ export const failureCodes = {
   // flows and probes
   target_refused: { heals: true, title: 'the target refuses the connection' },
   target_unreachable: { heals: true, title: 'the target cannot be reached' },
+  target_prohibited: { heals: true, title: 'the SSH server does not allow connections to the target' },
   target_timeout: { heals: true, title: 'the target does not answer in time' },
   probe_failed: { heals: true, title: 'a connection through the forward does not get there' },
   // gateways and triggers

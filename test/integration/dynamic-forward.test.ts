@@ -128,6 +128,7 @@ describe('replies', () => {
   });
   test.each([
     ['target_unreachable', 4],
+    ['target_prohibited', 2],
     ['target_timeout', 6],
     ['unsupported', 2],
     ['host_lost', 1],

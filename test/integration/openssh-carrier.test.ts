@@ -194,8 +194,8 @@ describe.skipIf(missing('ssh', 'sshd'))('the openssh carrier', () => {
         (error) => error.code,
       );
     expect(await code({ host: '127.0.0.1', port: 1 })).toBe('target_refused');
-    expect(await code({ host: '127.0.0.1', port: 3 })).toBe('target_unreachable');
-    expect(await code({ host: 'x:80:y', port: 3 })).toBe('target_unreachable');
+    expect(await code({ host: '127.0.0.1', port: 3 })).toBe('target_prohibited');
+    expect(await code({ host: 'x:80:y', port: 3 })).toBe('target_prohibited');
     expect(await code({ host: '/etc/passwd', port: 3 })).toBe('target_unreachable');
     expect(await code({ host: 'a b', port: 3 })).toBe('target_unreachable');
     expect(await code({ socket: '/nonexistent/socket' })).toBe('target_unreachable');

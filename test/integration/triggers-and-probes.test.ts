@@ -2,6 +2,7 @@ import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { TriggerWatch } from '../../src/dataplane/messages.ts';
+import { SallyportError } from '../../src/model/errors.ts';
 import { ask, connect, echo, fate, Plane, type Server } from '../support/plane.ts';
 import { freePort } from '../support/ports.ts';
 import { until } from '../support/until.ts';
@@ -154,4 +155,15 @@ test('no probe goes out while the link is away, and a dynamic forward takes a re
   expect(plane.link.dialled).toEqual([]);
   plane.link.set(true);
   await until('good', () => plane.of('probe').some(({ id, status }) => id === 'd' && status?.ok === true));
+});
+
+test.each([
+  ['a refusal in words of its own', 'target_unreachable', true],
+  ['a server that forbids it', 'target_prohibited', false],
+] as const)('a dynamic forward meets %s', async (_, code, ok) => {
+  plane.link.dial = async () => {
+    throw new SallyportError(code, 'no');
+  };
+  await plane.open({ kind: 'dynamic', name: 'd', host: 'far', listen: { port: 0 } }, { probeMs: 30 });
+  await until('the outcome', () => plane.of('probe').some(({ id, status }) => id === 'd' && status?.ok === ok));
 });

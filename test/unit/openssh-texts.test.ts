@@ -87,7 +87,7 @@ test.each([
   ['connect failed: Connection refused', 'target_refused'],
   ['connect failed: Connection timed out', 'target_timeout'],
   ['connect failed: Name or service not known', 'target_unreachable'],
-  ['administratively prohibited: open failed', 'target_unreachable'],
+  ['administratively prohibited: open failed', 'target_prohibited'],
 ])('a channel that is refused: %s', (reason, code) => {
   expect(channelFailure(reason, 'web:80')).toMatchObject({ code, message: expect.stringContaining('web:80') });
 });

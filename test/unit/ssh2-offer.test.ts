@@ -56,7 +56,7 @@ test.each([
 });
 
 test.each([
-  [1, 'open failed', 'target_unreachable'],
+  [1, 'open failed', 'target_prohibited'],
   [2, 'Connection refused', 'target_refused'],
   [2, 'Connection timed out', 'target_timeout'],
   [2, 'No route to host', 'target_unreachable'],

@@ -14,6 +14,9 @@ import { dialOver } from './serve.ts';
 
 const descriptorsPerFlow = 1;
 
+/** What a server says that did try the target: servers word a refusal differently, or not at all (RFC 4254, 5.1). */
+const answers: ReadonlySet<string> = new Set(['target_refused', 'target_unreachable']);
+
 /** `-D`: a SOCKS server here, its targets dialled at the far end, names unresolved. */
 export class DynamicForward implements RunningForward {
   private readonly config: Config;
@@ -55,7 +58,7 @@ export class DynamicForward implements RunningForward {
       stream.on('error', () => {});
       stream.destroy();
     } catch (error) {
-      if (!(error instanceof SallyportError && error.code === 'target_refused')) throw error;
+      if (!(error instanceof SallyportError && answers.has(error.code))) throw error;
     }
   }
 

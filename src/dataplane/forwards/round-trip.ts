@@ -86,7 +86,7 @@ export class RoundTrip {
         return await this.link.dial(place, probeOrigin, signal);
       } catch (error) {
         if (!(error instanceof SallyportError)) throw error;
-        if (error.code === 'target_unreachable') return null;
+        if (error.code === 'target_prohibited' || error.code === 'target_unreachable') return null;
         if (error.code !== 'target_refused') throw error;
         refused = error;
       }

@@ -36,6 +36,7 @@ export function replyFor(error: unknown): Reply5 {
       return nodeCode(error.cause) === 'ENETUNREACH' ? reply5.networkUnreachable : reply5.hostUnreachable;
     case 'target_timeout':
       return reply5.ttlExpired;
+    case 'target_prohibited':
     case 'unsupported':
       return reply5.notAllowed;
     default:

@@ -176,7 +176,7 @@ export function channelFailure(reason: string, target: string): SallyportError {
     return new SallyportError('target_timeout', `${target} does not answer`, 'is a firewall between?');
   if (is(/administratively prohibited/)) {
     return new SallyportError(
-      'target_unreachable',
+      'target_prohibited',
       `the SSH server does not allow connections to ${target}`,
       'see AllowTcpForwarding and PermitOpen there',
     );

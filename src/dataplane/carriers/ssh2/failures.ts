@@ -84,7 +84,7 @@ export function channelFailure(error: unknown, target: string): SallyportError {
   const options = { cause: error };
   if (reason === 1) {
     return new SallyportError(
-      'target_unreachable',
+      'target_prohibited',
       `the SSH server does not allow connections to ${target}`,
       'AllowTcpForwarding, AllowStreamLocalForwarding and PermitOpen in its sshd_config decide that',
       options,
