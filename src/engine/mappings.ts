@@ -14,6 +14,7 @@ import type { EventLevel } from '../model/event.ts';
 import { transports } from '../model/ports.ts';
 import type { ListenerStatus } from '../model/state.ts';
 import { GatewayWatch } from './gateway-watch.ts';
+import { baseRule, kernelRules } from './mapping-rules.ts';
 import type { Meter } from './meter.ts';
 import type { Runs } from './runs.ts';
 
@@ -378,28 +379,4 @@ async function reachable(own: string | null, ports: { first: number; last: numbe
     ({ address, port }) =>
       port >= ports.first && port <= ports.last && (address === '0.0.0.0' || address === '::' || address === own),
   );
-}
-
-function baseRule(mapping: Mapping): Omit<GatewayRule, 'proto' | 'internal'> {
-  const { listen } = mapping;
-  const address = listen.address === undefined || listen.address === '*' ? null : listen.address;
-  return {
-    owner: mapping.name,
-    external: { address, first: listen.port, last: listen.last ?? listen.port },
-    allow: mapping.allow ?? [],
-    deny: mapping.deny ?? [],
-    masquerade: mapping.masquerade ?? false,
-    helper: mapping.helper ?? null,
-    maxFlows: mapping.maxFlows ?? null,
-    rateBytesPerSecond: mapping.rate ?? null,
-  };
-}
-
-/** The rules a kernel mapping comes to, one a transport; `address` is the internal host's present one. */
-export function kernelRules(mapping: Mapping, address: string): GatewayRule[] {
-  return transports(mapping.proto).map((proto) => ({
-    ...baseRule(mapping),
-    proto,
-    internal: { address, first: mapping.target.port },
-  }));
 }

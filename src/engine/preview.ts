@@ -12,7 +12,7 @@ import { formatPortRange, transports } from '../model/ports.ts';
 import { secondPortsAdvice } from '../model/second-ports.ts';
 import { configuredListen, configuredTarget } from '../model/snapshot.ts';
 import type { Engine } from './engine.ts';
-import { kernelRules } from './mappings.ts';
+import { kernelRules } from './mapping-rules.ts';
 
 export interface Prospect {
   readonly actions: readonly string[];

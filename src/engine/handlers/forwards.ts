@@ -9,7 +9,7 @@ import { type ForwardView, type Snapshot, viewForward } from '../../model/snapsh
 import type { Preview } from '../../protocol/methods.ts';
 import { readForward } from '../desired.ts';
 import type { Engine } from '../engine.ts';
-import { kernelRules } from '../mappings.ts';
+import { kernelRules } from '../mapping-rules.ts';
 import { previewMapping } from '../preview.ts';
 import type { Handlers } from '../server.ts';
 import { openRanges } from '../triggers/rules.ts';
