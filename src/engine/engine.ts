@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { WorkerEvent } from '../dataplane/messages.ts';
 import type { GatewayReports } from '../gateways/gateway.ts';
 import { createNftablesGateway, type NftablesGateway } from '../gateways/nftables/gateway.ts';
@@ -35,6 +36,8 @@ import { usesKernel } from './triggers/rules.ts';
 import { createTriggers, type Triggers } from './triggers.ts';
 
 const sampleEveryMs = 500;
+/** So long a command waits for what it has changed: a router, or a host that has gone silent, may be slow. */
+const followMs = 3000;
 
 export interface EngineOptions {
   readonly home: Home;
@@ -67,6 +70,8 @@ export interface Engine {
   dispatch(action: Action): void;
   /** Calls `check` now and after every change of state, until it says true or the time is over. */
   until(check: (state: Snapshot) => boolean, timeoutMs: number): Promise<boolean>;
+  /** Resolves once what ran for these forwards has let go and the gateways have followed, or after a while. */
+  followed(names: readonly string[]): Promise<void>;
   note(level: EventLevel, forward: string | null, code: string, message: string): void;
   /** Starts again what runs under these names. */
   restart(names: readonly string[]): void;
@@ -161,7 +166,7 @@ export function createEngine(options: EngineOptions): Engine {
         triggers.onCall(event);
         return;
       case 'stopped':
-        runs.stopped(event.id);
+        runs.onStopped(event.id);
         return;
       default:
         return;
@@ -344,6 +349,12 @@ export function createEngine(options: EngineOptions): Engine {
       clearTimeout(timer);
       waiters.delete(look);
       return met;
+    },
+    async followed(names) {
+      const enough = new AbortController();
+      const late = delay(followMs, undefined, { signal: enough.signal, ref: false }).catch(() => {});
+      await Promise.race([late, Promise.all([runs.stopped(names), mappings.caughtUp()])]);
+      enough.abort();
     },
     restart(names) {
       for (const name of names) {

@@ -47,9 +47,6 @@ const noCounts: ReadonlyMap<string, GatewayCounters> = new Map();
 /** How long rules wait for the address of a host given by its name. */
 const firstAnswerMs = 5000;
 
-/** So long a command waits for the gateways. */
-const settleMs = 3000;
-
 /** The run that carries a router's connections on to another machine. */
 const relayId = (name: string) => `${name}/relay`;
 
@@ -246,13 +243,9 @@ export function createMappings(options: MappingsOptions) {
       return false;
     },
 
-    /** Resolves once the gateways hold what they should, or after a while, for a router may be slow. */
+    /** Resolves once the gateways hold what they should, or have failed to. */
     async caughtUp(): Promise<void> {
-      if (syncing.size === 0) return;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      const timer = setTimeout(resolve, settleMs);
-      await Promise.race([promise, Promise.all([...syncing.values()])]);
-      clearTimeout(timer);
+      await Promise.all([...syncing.values()]);
     },
 
     /** The relay behind a router mapping has changed. */

@@ -153,9 +153,14 @@ export function createRuns(options: RunsOptions) {
       return run === undefined ? null : run.phase === 'stopping' ? run.next : run.request;
     },
     ids: (): string[] => [...runs.keys()],
+    /** Resolves once what is stopping of these forwards has stopped: its listeners are gone. */
+    async stopped(names: readonly string[]): Promise<void> {
+      const mine = [...runs.values()].filter(({ request }) => names.includes(request.forward.name));
+      await Promise.all(mine.flatMap((run) => (run.phase === 'stopping' ? [run.stopped.promise] : [])));
+    },
     workerOf,
     /** The data plane let go of a run. */
-    stopped(id: string): void {
+    onStopped(id: string): void {
       const run = runs.get(id);
       if (run !== undefined && run.phase === 'stopping') finish(run);
     },

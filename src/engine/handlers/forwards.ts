@@ -130,7 +130,7 @@ export function forwardHandlers(engine: Engine): Pick<Handlers, Mine> {
         if (free) engine.meter.rename(next.name, name);
         throw error;
       }
-      await engine.mappings.caughtUp();
+      await engine.followed([name, forward.name]);
       return viewNamed(engine, forward.name);
     },
     up: (selection) => {
@@ -145,7 +145,7 @@ export function forwardHandlers(engine: Engine): Pick<Handlers, Mine> {
     down: async (selection) => {
       const names = desired.select(selection);
       desired.enable(names, false);
-      await engine.mappings.caughtUp();
+      await engine.followed(names);
       return names;
     },
     restart: (selection) => {
@@ -157,7 +157,7 @@ export function forwardHandlers(engine: Engine): Pick<Handlers, Mine> {
     remove: async (selection) => {
       const names = desired.select(selection);
       if (names.length > 0) desired.remove(names);
-      await engine.mappings.caughtUp();
+      await engine.followed(names);
       return names;
     },
     settle: async ({ names, timeoutMs }) => {
@@ -171,7 +171,12 @@ export function forwardHandlers(engine: Engine): Pick<Handlers, Mine> {
       );
       return names.filter((name) => engine.state().forwards[name] !== undefined).map((name) => viewNamed(engine, name));
     },
-    undo: () => ({ undone: desired.undo() }),
+    undo: async () => {
+      const names = desired.select({ all: true });
+      const undone = desired.undo();
+      await engine.followed([...names, ...desired.select({ all: true })]);
+      return { undone };
+    },
     preview: ({ forward, replacing }) => preview(engine, forward, replacing),
     saveSession: ({ name, note, rename }) => {
       desired.saveSession(name, note, rename);

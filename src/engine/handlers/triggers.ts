@@ -25,6 +25,7 @@ export function triggerHandlers(engine: Engine): Pick<Handlers, 'openTrigger' | 
     ],
     closeTrigger: async ({ name }) => {
       await engine.triggers.close(triggerNamed(name));
+      await engine.followed([name]);
       return null;
     },
     tryTrigger: async ({ name, host }) => engine.triggers.trial(triggerNamed(name), await address(host)),
