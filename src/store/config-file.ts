@@ -160,6 +160,8 @@ function keepAside(file: string, aside: string): void {
   rmSync(`${aside}.new`, { force: true });
   linkSync(file, `${aside}.new`);
   renameSync(`${aside}.new`, aside);
+  // Where both are one file already, as after a write that failed, a rename leaves both names.
+  rmSync(`${aside}.new`, { force: true });
 }
 
 function putBack(file: string, aside: string, before: string | null): void {
