@@ -35,10 +35,14 @@ function describe(view: ForwardView): string {
 /** Events for the forwards and links whose state changed between two snapshots. */
 export function announce(before: Snapshot, after: Snapshot): Announcement[] {
   const news: Announcement[] = [];
+  const sameLinks = before.links === after.links;
   for (const [name, entry] of Object.entries(after.forwards)) {
     const old = before.forwards[name];
-    const sameLink = linkChain(after.links, entry.link).every((id) => before.links[id] === after.links[id]);
-    if (old === entry && sameLink) continue;
+    if (
+      old === entry &&
+      (sameLinks || linkChain(after.links, entry.link).every((id) => before.links[id] === after.links[id]))
+    )
+      continue;
     const view = viewForward(entry, after.links);
     const was = old === undefined ? null : viewForward(old, before.links);
     if (view.state === 'starting' || (was === null && view.state === 'off')) continue;

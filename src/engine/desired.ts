@@ -1,6 +1,6 @@
 // The desired state: the configuration in memory, its file, and the way back.
 import { Config, type Forward, Forward as ForwardSchema } from '../model/config.ts';
-import { conflictError, findConflict } from '../model/conflicts.ts';
+import { ClaimBook, conflictError, findConflict } from '../model/conflicts.ts';
 import { SallyportError } from '../model/errors.ts';
 import { nearestName } from '../model/names.ts';
 import { checkForward } from '../model/rules.ts';
@@ -54,8 +54,15 @@ export function createDesired(file: ConfigFile, changed: (config: Config, undo: 
     changed(config, undoable());
   };
 
+  let index: { readonly of: Config; readonly names: ReadonlyMap<string, Forward> } | null = null;
+  const byName = (): ReadonlyMap<string, Forward> => {
+    if (index?.of !== config)
+      index = { of: config, names: new Map(config.forwards.map((forward) => [forward.name, forward])) };
+    return index.names;
+  };
+
   const get = (name: string): Forward => {
-    const forward = config.forwards.find((candidate) => candidate.name === name);
+    const forward = byName().get(name);
     if (forward !== undefined) return forward;
     const near = nearestName(
       name,
@@ -104,20 +111,25 @@ export function createDesired(file: ConfigFile, changed: (config: Config, undo: 
         const forward = readForward(value);
         return up ? { ...forward, enabled: true } : forward;
       });
-      const all = [...config.forwards];
+      const names = new Set(config.forwards.map(({ name }) => name));
+      const held = new ClaimBook(config.forwards);
       for (const forward of forwards) {
-        if (all.some(({ name }) => name === forward.name)) {
+        if (names.has(forward.name)) {
           throw new SallyportError(
             'name_taken',
             `a forward called ${forward.name} exists`,
             `choose another name, or change it: sallyport edit ${forward.name} …`,
           );
         }
-        const conflict = findConflict(forward, all);
+        const conflict = held.conflict(forward);
         if (conflict !== null) throw conflictError(forward, conflict);
-        all.push(forward);
+        names.add(forward.name);
+        held.add(forward);
       }
-      commit(withSessions({ ...config, forwards: all }), `add ${forwards.map(({ name }) => name).join(', ')}`);
+      commit(
+        withSessions({ ...config, forwards: [...config.forwards, ...forwards] }),
+        `add ${forwards.map(({ name }) => name).join(', ')}`,
+      );
       return forwards;
     },
 
@@ -178,12 +190,12 @@ export function createDesired(file: ConfigFile, changed: (config: Config, undo: 
         const before = last.forwards.get(forward.name);
         return before === undefined ? [forward] : before === null ? [] : [{ ...before, enabled: forward.enabled }];
       });
-      for (const [name, before] of last.forwards) {
-        if (before !== null && !forwards.some((forward) => forward.name === name)) forwards.push(before);
-      }
+      const there = new Set(forwards.map(({ name }) => name));
+      for (const [name, before] of last.forwards) if (before !== null && !there.has(name)) forwards.push(before);
+      const held = new ClaimBook(forwards);
       for (const forward of forwards) {
         if (!last.forwards.has(forward.name)) continue;
-        const conflict = findConflict(forward, forwards);
+        const conflict = held.conflict(forward);
         if (conflict !== null) throw conflictError(forward, conflict);
       }
       undos.pop();

@@ -10,7 +10,7 @@ import { createNftablesGateway, type NftablesGateway } from '../gateways/nftable
 import { createRouterGateway, type RouterGateway } from '../gateways/router/router.ts';
 import { version } from '../model/build.ts';
 import type { Config, Forward, SshForward } from '../model/config.ts';
-import { conflictError, findConflict } from '../model/conflicts.ts';
+import { ClaimBook, conflictError } from '../model/conflicts.ts';
 import type { EventLevel } from '../model/event.ts';
 import type { Counters } from '../model/flow.ts';
 import type { Home } from '../model/home.ts';
@@ -24,13 +24,14 @@ import { announce } from './announce.ts';
 import { createDesired, type Desired } from './desired.ts';
 import { createEventLog, type EventLog } from './events.ts';
 import { createExpiry } from './expiry.ts';
+import { createLiveState } from './live-state.ts';
 import type { Logger } from './log.ts';
 import { createMappings, type Mappings } from './mappings.ts';
 import { type KeptTotals, Meter } from './meter.ts';
 import { createPool, type Pool } from './pool.ts';
 import { createPublisher, type Publisher } from './publisher.ts';
 import { createRuns, type RunRequest, type Runs } from './runs.ts';
-import { type Action, initialState, reduce } from './state.ts';
+import { initialState } from './state.ts';
 import { leaseFile, tableInstance } from './traces.ts';
 import { usesKernel } from './triggers/rules.ts';
 import { createTriggers, type Triggers } from './triggers.ts';
@@ -67,7 +68,6 @@ export interface Engine {
   readonly router: RouterGateway;
   readonly startedAtMs: number;
   state(): Snapshot;
-  dispatch(action: Action): void;
   /** Calls `check` now and after every change of state, until it says true or the time is over. */
   until(check: (state: Snapshot) => boolean, timeoutMs: number): Promise<boolean>;
   /** Resolves once what ran for these forwards has let go and the gateways have followed, or after a while. */
@@ -88,6 +88,8 @@ function runPart(forward: Forward): string {
   return JSON.stringify(rest);
 }
 
+const sameRun = (a: Forward, b: Forward): boolean => a === b || runPart(a) === runPart(b);
+
 export function createEngine(options: EngineOptions): Engine {
   const { home, log } = options;
   const startedAtMs = Date.now();
@@ -100,17 +102,25 @@ export function createEngine(options: EngineOptions): Engine {
     dispatch({ type: 'config', config, undo });
     reconcile(config);
   });
-  let state = initialState(
-    {
-      pid: process.pid,
-      version,
-      startedAt: new Date(startedAtMs).toISOString(),
-      home: home.dir,
-      hostname: os.hostname(),
+  const live = createLiveState(
+    initialState(
+      {
+        pid: process.pid,
+        version,
+        startedAt: new Date(startedAtMs).toISOString(),
+        home: home.dir,
+        hostname: os.hostname(),
+      },
+      desired.config(),
+    ),
+    (before, after) => {
+      publisher.changed();
+      for (const news of announce(before, after)) note(news.level, news.forward, news.code, news.message);
+      for (const check of [...waiters]) check();
     },
-    desired.config(),
   );
-  const publisher = createPublisher(() => state);
+  const { dispatch, peek } = live;
+  const publisher = createPublisher(live.show);
   events.subscribe((event) => {
     publisher.event(event);
     const { level, code, message, forward } = event;
@@ -121,15 +131,6 @@ export function createEngine(options: EngineOptions): Engine {
     if (forward !== null && unusualCodes.has(code))
       dispatch({ type: 'unusual', at: timestamp(), name: forward, code, message });
   };
-
-  function dispatch(action: Action): void {
-    const before = state;
-    state = reduce(state, action);
-    if (state === before) return;
-    publisher.changed();
-    for (const news of announce(before, state)) note(news.level, news.forward, news.code, news.message);
-    for (const check of [...waiters]) check();
-  }
 
   const onWorkerEvent = (event: WorkerEvent): void => {
     switch (event.on) {
@@ -143,7 +144,7 @@ export function createEngine(options: EngineOptions): Engine {
         return;
       case 'link':
         if (event.status.is === 'failed') {
-          const embedded = state.links[event.id]?.spec.carrier === 'ssh2';
+          const embedded = peek().links[event.id]?.spec.carrier === 'ssh2';
           if (embedded && event.status.error.code === 'no_common_algorithm' && runs.fallBack(event.id)) return;
           if (runs.leaving(event.id)) return;
         }
@@ -185,10 +186,10 @@ export function createEngine(options: EngineOptions): Engine {
   const runs = createRuns({
     pool,
     meter,
-    settings: () => state.settings,
+    settings: () => peek().settings,
     plan: options.plan,
     onListener: (id, status) => {
-      const config = state.forwards[id]?.config;
+      const config = peek().forwards[id]?.config;
       if (id.includes('/')) onExtraRun(id, status);
       // A relay that ends because its mapping has moved to a gateway says nothing of that.
       else if (config?.kind !== 'mapping' || config.via === 'relay') onStatus(id, status);
@@ -201,7 +202,7 @@ export function createEngine(options: EngineOptions): Engine {
   /** A gateway's word counts only for what it carries: it may come late, when the forward has moved to another. */
   const reportsOf = (via: 'nftables' | 'router'): GatewayReports => ({
     status(owner, status) {
-      const config = state.forwards[owner]?.config;
+      const config = peek().forwards[owner]?.config;
       if (config === undefined || !('via' in config) || config.via !== via) return;
       // A trigger whose calls are flows stays armed when what it opened is closed.
       if (status.is === 'closed' && config.kind === 'trigger' && config.enabled && !usesKernel(config)) return;
@@ -242,10 +243,10 @@ export function createEngine(options: EngineOptions): Engine {
     closeKernel: (name) => nftables.closeTrigger(name),
     lookAtKernel: () => nftables.lookAtTriggers(),
     linkDest: (id) => {
-      return state.links[id]?.spec.dest ?? null;
+      return peek().links[id]?.spec.dest ?? null;
     },
-    opened: (name) => state.forwards[name]?.opened ?? [],
-    inForce: (name) => state.forwards[name]?.listener.is === 'open',
+    opened: (name) => peek().forwards[name]?.opened ?? [],
+    inForce: (name) => peek().forwards[name]?.listener.is === 'open',
     onStatus,
     onOpened: (name, opened) => dispatch({ type: 'opened', name, opened }),
     onSeen,
@@ -260,12 +261,12 @@ export function createEngine(options: EngineOptions): Engine {
 
   /** The enabled forwards that can be. Only a file edited by hand can hold a conflict: the first of two keeps the port. */
   const withoutConflicts = (config: Config): Config => {
-    const accepted: Forward[] = [];
+    const held = new ClaimBook();
     const forwards = config.forwards.filter((forward) => {
       if (!forward.enabled) return false;
-      const conflict = findConflict(forward, accepted);
+      const conflict = held.conflict(forward);
       if (conflict === null) {
-        accepted.push(forward);
+        held.add(forward);
         return true;
       }
       onStatus(forward.name, { is: 'failed', error: conflictError(forward, conflict).failure });
@@ -286,12 +287,12 @@ export function createEngine(options: EngineOptions): Engine {
       const request = should.get(id) ?? null;
       const has = runs.requested(id);
       if (request === null) void runs.stop(id);
-      else if (has === null || runPart(has.forward) !== runPart(request.forward)) runs.start(request);
+      else if (has === null || !sameRun(has.forward, request.forward)) runs.start(request);
     }
     for (const request of should.values()) if (!runs.has(request.id)) runs.start(request);
     mappings.update(effective);
     triggers.update(effective);
-    const removed = meter.names().filter((name) => !Object.hasOwn(state.forwards, name));
+    const removed = meter.names().filter((name) => !Object.hasOwn(peek().forwards, name));
     if (removed.length > 0) {
       // Written before, so that nothing they moved is missed; and after, so that a crash does not bring it back.
       options.saveTotals();
@@ -308,11 +309,11 @@ export function createEngine(options: EngineOptions): Engine {
 
   /** The links these forwards run over, jump hosts' before those behind them. */
   const linksOf = (names: readonly string[]): ReadonlySet<string> =>
-    new Set(names.flatMap((name) => linkChain(state.links, state.forwards[name]?.link ?? null)));
+    new Set(names.flatMap((name) => linkChain(peek().links, peek().forwards[name]?.link ?? null)));
 
   /** Says so at once, or whoever waits for the outcome would take the old one for it. */
   const tryingAnew = (link: string): boolean => {
-    const status = state.links[link]?.status;
+    const status = peek().links[link]?.status;
     if (status?.is !== 'failed' && status?.is !== 'retrying') return false;
     dispatch({ type: 'link', at: timestamp(), id: link, status: { is: 'connecting' } });
     return true;
@@ -334,14 +335,13 @@ export function createEngine(options: EngineOptions): Engine {
     nftables,
     router,
     startedAtMs,
-    state: () => state,
-    dispatch,
+    state: live.show,
     note,
     async until(check, timeoutMs) {
-      if (check(state)) return true;
+      if (check(live.show())) return true;
       const { promise, resolve } = Promise.withResolvers<boolean>();
       const look = () => {
-        if (check(state)) resolve(true);
+        if (check(live.show())) resolve(true);
       };
       const timer = setTimeout(() => resolve(false), timeoutMs);
       waiters.add(look);
@@ -381,7 +381,7 @@ export function createEngine(options: EngineOptions): Engine {
       let toldAtMs = 0;
       sampler = setInterval(() => {
         Object.assign(moved, meter.sample());
-        if (Date.now() - toldAtMs >= state.settings.refreshMs - sampleEveryMs / 2) {
+        if (Date.now() - toldAtMs >= peek().settings.refreshMs - sampleEveryMs / 2) {
           publisher.counters(timestamp(), moved);
           moved = {};
           toldAtMs = Date.now();

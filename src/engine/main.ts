@@ -10,7 +10,7 @@ import { planLinks } from '../ssh/plan.ts';
 import { sshEnvironment } from '../ssh/resolve.ts';
 import { openConfigFile } from '../store/config-file.ts';
 import { createEngine } from './engine.ts';
-import { forwardHandlers, viewNamed } from './handlers/forwards.ts';
+import { forwardHandlers, viewAll } from './handlers/forwards.ts';
 import { hostHandlers } from './handlers/hosts.ts';
 import { importHandlers } from './handlers/import.ts';
 import { lifecycleHandlers } from './handlers/lifecycle.ts';
@@ -79,7 +79,7 @@ async function main(): Promise<void> {
   if (metrics !== false) {
     // Nothing but the numbers is lost without it: the engine goes on, and says so.
     await serveMetrics(metrics, {
-      views: () => engine.state().order.map((name) => viewNamed(engine, name)),
+      views: () => viewAll(engine),
       counters: (name) => engine.meter.current(name),
     }).then(
       (stop) => {

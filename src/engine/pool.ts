@@ -37,6 +37,8 @@ export function createPool(workerFile: string, size: number | 'auto', events: Po
   const count = size === 'auto' ? Math.max(1, Math.min(8, availableParallelism())) : size;
   const threads: (Worker | null)[] = Array.from({ length: count }, () => null);
   const pins = new Map<string, number>();
+  /** How many keys each worker has. */
+  const load = threads.map(() => 0);
   const asked = new Map<number, { worker: number; resolve: (event: WorkerEvent | null) => void }>();
   let lastRequest = 0;
   let stopping = false;
@@ -65,13 +67,17 @@ export function createPool(workerFile: string, size: number | 'auto', events: Po
     pin(key) {
       const known = pins.get(key);
       if (known !== undefined) return known;
-      const load = threads.map(() => 0);
-      for (const worker of pins.values()) load[worker] = (load[worker] as number) + 1;
       const worker = load.indexOf(Math.min(...load));
       pins.set(key, worker);
+      load[worker] = (load[worker] as number) + 1;
       return worker;
     },
-    unpin: (key) => void pins.delete(key),
+    unpin(key) {
+      const worker = pins.get(key);
+      if (worker === undefined) return;
+      pins.delete(key);
+      load[worker] = (load[worker] as number) - 1;
+    },
     send(worker, command) {
       if (!stopping) (threads[worker] ?? start(worker)).postMessage(command);
     },

@@ -52,18 +52,36 @@ export function initialState(engine: Snapshot['engine'], config: Config): Snapsh
   return reduce(blank, { type: 'config', config, undo: null });
 }
 
-/** The state after an action: the same object when nothing changed, else a new one with the next `rev`. */
-export function reduce(state: Snapshot, action: Action): Snapshot {
-  const next = step(state, action);
+/**
+ * Tables that were made since somebody last looked at the state, and so may be written into: the first change copies a
+ * table of ten thousand forwards, the others until the next look don't.
+ */
+export type Unseen = WeakSet<object>;
+
+/**
+ * The state after an action: the same object when nothing changed, else a new one with the next `rev`.
+ * @param unseen kept by a caller who shows nobody the states between; without it `state` stays as it is
+ */
+export function reduce(state: Snapshot, action: Action, unseen: Unseen = new WeakSet()): Snapshot {
+  const next = step(state, action, unseen);
   return next === state ? state : Object.freeze({ ...next, rev: state.rev + 1 });
 }
 
-function step(state: Snapshot, action: Action): Snapshot {
+type Table<T> = Readonly<Record<string, T>>;
+
+function put<T>(table: Table<T>, key: string, value: T, unseen: Unseen): Table<T> {
+  const own: Record<string, T> = unseen.has(table) ? table : { ...table };
+  unseen.add(own);
+  own[key] = value;
+  return own;
+}
+
+function step(state: Snapshot, action: Action, unseen: Unseen): Snapshot {
   switch (action.type) {
     case 'config':
       return pruneLinks(withConfig(state, action.config, action.undo));
     case 'listener':
-      return patchForward(state, action.name, (entry) => ({
+      return patchForward(state, action.name, unseen, (entry) => ({
         ...entry,
         listener: action.status,
         // A new listener has not been probed yet.
@@ -71,15 +89,15 @@ function step(state: Snapshot, action: Action): Snapshot {
         lastError: 'error' in action.status ? { at: action.at, failure: action.status.error } : entry.lastError,
       }));
     case 'probe':
-      return patchForward(state, action.name, (entry) => ({
+      return patchForward(state, action.name, unseen, (entry) => ({
         ...entry,
         probe: action.status,
         lastError: action.status?.ok === false ? { at: action.at, failure: action.status.error } : entry.lastError,
       }));
     case 'bound':
-      return bind(state, action.name, action.links);
+      return bind(state, action.name, action.links, unseen);
     case 'link':
-      return withLinkStatus(state, action.at, action.id, action.status);
+      return withLinkStatus(state, action.at, action.id, action.status, unseen);
     case 'prompt':
       return { ...state, prompts: [...state.prompts.filter(({ id }) => id !== action.prompt.id), action.prompt] };
     case 'prompt_gone':
@@ -87,17 +105,17 @@ function step(state: Snapshot, action: Action): Snapshot {
         ? { ...state, prompts: state.prompts.filter(({ id }) => id !== action.prompt) }
         : state;
     case 'opened':
-      return patchForward(state, action.name, (entry) =>
+      return patchForward(state, action.name, unseen, (entry) =>
         entry.opened.length === 0 && action.opened.length === 0 ? entry : { ...entry, opened: action.opened },
       );
     case 'trigger_seen':
-      return patchForward(state, action.name, (entry) => ({
+      return patchForward(state, action.name, unseen, (entry) => ({
         ...entry,
         history: [...entry.history, action.item].slice(-historyLength),
       }));
     case 'unusual': {
       const { at, code, message } = action;
-      return patchForward(state, action.name, (entry) => ({ ...entry, unusual: { at, code, message } }));
+      return patchForward(state, action.name, unseen, (entry) => ({ ...entry, unusual: { at, code, message } }));
     }
     case 'warnings':
       return { ...state, warnings: action.warnings };
@@ -125,20 +143,34 @@ function withConfig(state: Snapshot, config: Config, undo: string | null): Snaps
   };
 }
 
-function patchForward(state: Snapshot, name: string, patch: (entry: ForwardEntry) => ForwardEntry): Snapshot {
+function patchForward(
+  state: Snapshot,
+  name: string,
+  unseen: Unseen,
+  patch: (entry: ForwardEntry) => ForwardEntry,
+): Snapshot {
   const entry = state.forwards[name];
   if (entry === undefined) return state;
   const next = patch(entry);
-  return next === entry ? state : { ...state, forwards: { ...state.forwards, [name]: next } };
+  return next === entry ? state : { ...state, forwards: put(state.forwards, name, next, unseen) };
 }
 
-function bind(state: Snapshot, name: string, specs: readonly LinkSpec[]): Snapshot {
-  const links = { ...state.links };
-  for (const { id, dest, carrier, why, via } of specs) {
-    links[id] = { spec: { id, dest, carrier, why, via }, status: links[id]?.status ?? { is: 'idle' } };
-  }
+function bind(state: Snapshot, name: string, specs: readonly LinkSpec[], unseen: Unseen): Snapshot {
+  const before = state.forwards[name]?.link ?? null;
   const link = specs.at(-1)?.id ?? null;
-  return pruneLinks(patchForward({ ...state, links }, name, (entry) => ({ ...entry, link })));
+  let { links } = state;
+  let rerouted = false;
+  for (const { id, dest, carrier, why, via } of specs) {
+    const known = links[id];
+    rerouted ||= known !== undefined && known.spec.via !== via;
+    const entry = { spec: { id, dest, carrier, why, via }, status: known?.status ?? ({ is: 'idle' } as const) };
+    links = put(links, id, entry, unseen);
+  }
+  const bound = patchForward({ ...state, links }, name, unseen, (entry) => ({ ...entry, link }));
+  // Only what was used before can be used no more.
+  return rerouted || !Object.hasOwn(state.forwards, name) || (before !== null && before !== link)
+    ? pruneLinks(bound)
+    : bound;
 }
 
 /** Links nobody runs over any more are forgotten. */
@@ -157,16 +189,16 @@ function followingOn(before: LinkStatus, status: LinkStatus): LinkStatus {
   return after === undefined ? status : { ...status, after };
 }
 
-function withLinkStatus(state: Snapshot, at: string, id: string, status: LinkStatus): Snapshot {
+function withLinkStatus(state: Snapshot, at: string, id: string, status: LinkStatus, unseen: Unseen): Snapshot {
   const link = state.links[id];
   if (link === undefined) return state;
-  const links = { ...state.links, [id]: { ...link, status: followingOn(link.status, status) } };
+  const links = put(state.links, id, { ...link, status: followingOn(link.status, status) }, unseen);
   const failure: Failure | null = 'error' in status ? status.error : null;
   if (failure === null) return { ...state, links };
-  const forwards = { ...state.forwards };
+  let { forwards } = state;
   for (const [name, entry] of Object.entries(state.forwards)) {
     if (entry.config.enabled && linkChain(links, entry.link).includes(id))
-      forwards[name] = { ...entry, lastError: { at, failure } };
+      forwards = put(forwards, name, { ...entry, lastError: { at, failure } }, unseen);
   }
   return { ...state, links, forwards };
 }

@@ -22,7 +22,18 @@ function claimAddress(address: string | undefined): string {
   return normalAddress(address) ?? address;
 }
 
-function claimsOf(forward: Forward): Claim[] {
+const known = new WeakMap<Forward, readonly Claim[]>();
+
+/** Forwards are never changed, so what one claims is worked out once. */
+function claimsOf(forward: Forward): readonly Claim[] {
+  const before = known.get(forward);
+  if (before !== undefined) return before;
+  const claims = readClaims(forward);
+  known.set(forward, claims);
+  return claims;
+}
+
+function readClaims(forward: Forward): Claim[] {
   switch (forward.kind) {
     case 'local':
     case 'dynamic':
@@ -67,10 +78,13 @@ function addressesMeet(a: string, b: string): boolean {
 }
 
 function collide(a: Claim, b: Claim): boolean {
-  if (a.side !== b.side || a.proto !== b.proto) return false;
-  return a.proto === 'unix'
-    ? a.address === b.address
-    : addressesMeet(a.address, b.address) && portsOverlap(a.ports, b.ports);
+  if (shelfOf(a) !== shelfOf(b)) return false;
+  return addressesMeet(a.address, b.address) && portsOverlap(a.ports, b.ports);
+}
+
+/** Claims of different shelves never collide. */
+function shelfOf({ side, proto, address }: Claim): string {
+  return proto === 'unix' ? `${side} unix ${address}` : `${side} ${proto}`;
 }
 
 export interface Conflict {
@@ -79,22 +93,67 @@ export interface Conflict {
   readonly what: string;
 }
 
-/** The forward among `others` that already has what `forward` wants; null when there is none. */
-export function findConflict(forward: Forward, others: readonly Forward[]): Conflict | null {
-  const wanted = claimsOf(forward);
-  for (const other of others) {
-    if (other.name === forward.name) continue;
-    for (const claim of claimsOf(other)) {
-      const hit = wanted.find((mine) => collide(mine, claim));
-      if (hit === undefined) continue;
-      return {
-        holder: other.name,
-        what: hit.proto === 'unix' ? hit.address : `${hit.proto} ${formatPortRange(hit.ports)}`,
-      };
+interface Holding {
+  readonly holder: string;
+  readonly claim: Claim;
+  /** The earlier of two holders is the one that is named. */
+  readonly rank: number;
+}
+
+/** Who holds what, so that asking costs no more with ten thousand forwards than with ten. */
+export class ClaimBook {
+  private readonly shelves = new Map<string, { ports: Map<number, Holding[]>; ranges: Holding[] }>();
+  private count = 0;
+
+  constructor(forwards: Iterable<Forward> = []) {
+    for (const forward of forwards) this.add(forward);
+  }
+
+  add(forward: Forward): void {
+    for (const claim of claimsOf(forward)) {
+      const name = shelfOf(claim);
+      const shelf = this.shelves.get(name) ?? { ports: new Map<number, Holding[]>(), ranges: [] };
+      this.shelves.set(name, shelf);
+      const holding = { holder: forward.name, claim, rank: this.count++ };
+      const { first, last } = claim.ports;
+      const held = shelf.ports.get(first);
+      if (first < last) shelf.ranges.push(holding);
+      else if (held === undefined) shelf.ports.set(first, [holding]);
+      else held.push(holding);
     }
   }
-  const again = forward.kind === 'trigger' ? triggerSelfConflict(forward) : null;
-  return again;
+
+  /** The first forward in the book that already has what `forward` wants, itself aside; null when there is none. */
+  conflict(forward: Forward): Conflict | null {
+    let found: { holding: Holding; mine: Claim } | null = null;
+    for (const mine of claimsOf(forward)) {
+      for (const holding of this.near(mine)) {
+        if (holding.holder === forward.name || (found !== null && found.holding.rank <= holding.rank)) continue;
+        if (collide(mine, holding.claim)) found = { holding, mine };
+      }
+    }
+    if (found === null) return forward.kind === 'trigger' ? triggerSelfConflict(forward) : null;
+    const { holding, mine } = found;
+    const what = mine.proto === 'unix' ? mine.address : `${mine.proto} ${formatPortRange(mine.ports)}`;
+    return { holder: holding.holder, what };
+  }
+
+  private *near(claim: Claim): Iterable<Holding> {
+    const shelf = this.shelves.get(shelfOf(claim));
+    if (shelf === undefined) return;
+    yield* shelf.ranges;
+    const { first, last } = claim.ports;
+    if (last - first < shelf.ports.size) {
+      for (let port = first; port <= last; port += 1) yield* shelf.ports.get(port) ?? [];
+    } else {
+      for (const held of shelf.ports.values()) yield* held;
+    }
+  }
+}
+
+/** As `ClaimBook.conflict`, for a single question. */
+export function findConflict(forward: Forward, others: readonly Forward[]): Conflict | null {
+  return new ClaimBook(others).conflict(forward);
 }
 
 /** A trigger that opens the same port twice contradicts itself. */

@@ -5,7 +5,7 @@ import { addressReach } from '../../model/cidr.ts';
 import type { Forward } from '../../model/config.ts';
 import { conflictError, findConflict } from '../../model/conflicts.ts';
 import { SallyportError, toFailure } from '../../model/errors.ts';
-import { type ForwardView, type Snapshot, viewForward } from '../../model/snapshot.ts';
+import { type ForwardView, viewForward } from '../../model/snapshot.ts';
 import type { Preview } from '../../protocol/methods.ts';
 import { readForward } from '../desired.ts';
 import type { Engine } from '../engine.ts';
@@ -17,11 +17,20 @@ import { openRanges } from '../triggers/rules.ts';
 /** States a forward stays in until something happens to it. */
 const settled = new Set(['up', 'off', 'failed', 'waiting', 'degraded']);
 
-export function viewNamed(engine: Engine, name: string, state: Snapshot = engine.state()): ForwardView {
+export function viewNamed(engine: Engine, name: string): ForwardView {
+  const state = engine.state();
   const entry = state.forwards[engine.desired.get(name).name];
   if (entry === undefined)
     throw new SallyportError('not_found', `no forward is called ${name}`, 'sallyport ls shows them');
   return viewForward(entry, state.links, engine.meter.current(name));
+}
+
+export function viewAll(engine: Engine): ForwardView[] {
+  const { order, forwards, links } = engine.state();
+  return order.flatMap((name) => {
+    const entry = forwards[name];
+    return entry === undefined ? [] : [viewForward(entry, links, engine.meter.current(name))];
+  });
 }
 
 /** The address a forward's clients come to; `*` for all of this machine's, undefined for loopback. */
@@ -107,10 +116,7 @@ export function forwardHandlers(engine: Engine): Pick<Handlers, Mine> {
   const { desired } = engine;
 
   return {
-    list: () => {
-      const state = engine.state();
-      return state.order.map((name) => viewNamed(engine, name, state));
-    },
+    list: () => viewAll(engine),
     show: ({ name }) => ({ view: viewNamed(engine, name), config: desired.get(name) }),
     add: async ({ forwards, up }) => {
       await refuseShadows(forwards.map(readForward));

@@ -1,5 +1,5 @@
 import { type Forward, Forward as ForwardSchema } from '../../model/config.ts';
-import { conflictError, findConflict } from '../../model/conflicts.ts';
+import { ClaimBook, conflictError } from '../../model/conflicts.ts';
 import { SallyportError, toFailure } from '../../model/errors.ts';
 import type { CheckedParams, ImportPlan } from '../../protocol/methods.ts';
 import { parseSshCommand } from '../../ssh/import-command.ts';
@@ -71,13 +71,15 @@ function plan(
 ): ImportPlan & { readonly changed: readonly Forward[] } {
   const have = engine.desired.config().forwards;
   const known = new Map(have.map((forward) => [essence(forward), forward.name]));
+  const named = new Map(have.map((forward) => [forward.name, forward]));
+  const held = new ClaimBook(have);
   const add: Forward[] = [];
   const changed: Forward[] = [];
   const change: { name: string; what: string[] }[] = [];
   const same: string[] = [];
   const left: Skipped[number][] = [...skipped];
   for (const forward of forwards) {
-    const old = byName ? have.find(({ name }) => name === forward.name) : undefined;
+    const old = byName ? named.get(forward.name) : undefined;
     const twin = known.get(essence(forward));
     if (old !== undefined) {
       const what = differences(old, forward);
@@ -89,9 +91,11 @@ function plan(
     } else if (twin !== undefined) {
       same.push(twin);
     } else {
-      const conflict = findConflict(forward, [...have, ...add]);
-      if (conflict === null) add.push(forward);
-      else left.push({ what: forward.name, why: toFailure(conflictError(forward, conflict)).message });
+      const conflict = held.conflict(forward);
+      if (conflict === null) {
+        add.push(forward);
+        held.add(forward);
+      } else left.push({ what: forward.name, why: toFailure(conflictError(forward, conflict)).message });
     }
   }
   return { add, change, same, skipped: left, changed };
