@@ -4,6 +4,12 @@ import type { Home } from '../model/home.ts';
 import { safeText } from '../present/sanitize.ts';
 import type { Output } from './output.ts';
 import { colours, type Paint } from './paint.ts';
+import { installedUnit } from './unit.ts';
+
+export interface EngineWish {
+  readonly start?: boolean;
+  readonly renew?: boolean;
+}
 
 /** What a command works with; made once in main. */
 export interface Context {
@@ -24,8 +30,8 @@ export interface Context {
   exitCode: number;
   /** Aborts when nobody reads the output any more. */
   readonly signal: AbortSignal;
-  /** Connects to the engine, and starts one where none runs unless `start` is false. */
-  engine(options?: { start?: boolean }): Promise<Client>;
+  /** Connects to the engine, and starts one where none runs unless `start` is false; `renew` replaces the one that runs. */
+  engine(options?: EngineWish): Promise<Client>;
 }
 
 export interface Surroundings extends Omit<Context, 'engine' | 'paint' | 'exitCode' | 'json'> {}
@@ -37,7 +43,8 @@ export function contextFrom(surroundings: Surroundings): Context {
     paint: colours(stdout.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb'),
     exitCode: 0,
     json: wantsJson(surroundings.argv),
-    engine: ({ start = true } = {}) => connect({ home, engineFile, start }),
+    engine: ({ start = true, renew = false } = {}) =>
+      connect({ home, engineFile, start, renew, unit: installedUnit({ env, home }) }),
   };
 }
 
@@ -57,7 +64,7 @@ export function done({ out, json }: Context, line: string, value: unknown): void
 export async function withEngine<T>(
   context: Context,
   work: (client: Client) => Promise<T>,
-  options?: { start?: boolean },
+  options?: EngineWish,
 ): Promise<T> {
   const client = await context.engine(options);
   try {

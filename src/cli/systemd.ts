@@ -1,34 +1,20 @@
 // The engine as a systemd unit of the user, so that forwards come back after a boot.
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { SallyportError } from '../model/errors.ts';
 import type { Context } from './context.ts';
+import { unitFile, unitName } from './unit.ts';
 
 const execute = promisify(execFile);
-
-type Surroundings = Pick<Context, 'env' | 'home' | 'engineFile'>;
-
-/** Each home has a unit of its own. */
-function unitName({ env, home }: Surroundings): string {
-  if (!env.SALLYPORT_HOME) return 'sallyport.service';
-  return `sallyport-${createHash('sha256').update(home.dir).digest('hex').slice(0, 8)}.service`;
-}
-
-function unitFile(surroundings: Surroundings): string {
-  const { env } = surroundings;
-  const base = env.XDG_CONFIG_HOME || path.join(env.HOME ?? '/root', '.config');
-  return path.join(base, 'systemd', 'user', unitName(surroundings));
-}
 
 /** A word of a unit file: quoted, and free of systemd's specifiers and variables. */
 function word(text: string): string {
   return `"${text.replace(/["\\]/g, '\\$&').replaceAll('%', '%%').replaceAll('$', '$$$$')}"`;
 }
 
-export function unitText({ env, engineFile }: Pick<Surroundings, 'env' | 'engineFile'>, node: string): string {
+export function unitText({ env, engineFile }: Pick<Context, 'env' | 'engineFile'>, node: string): string {
   const kept = ['SALLYPORT_HOME', 'SSH_AUTH_SOCK'].flatMap((name) => {
     const value = env[name];
     // The variable's value is taken literally here; only the specifiers need care.
@@ -40,7 +26,7 @@ export function unitText({ env, engineFile }: Pick<Surroundings, 'env' | 'engine
     'After=network.target',
     '',
     '[Service]',
-    `ExecStart=${word(node)} ${word(engineFile)}`,
+    `ExecStart=${word(node)} ${word(engineFile)} run`,
     ...kept,
     'Restart=on-failure',
     'RestartSec=1',
@@ -67,8 +53,11 @@ async function systemctl(...words: string[]): Promise<void> {
   }
 }
 
-/** @throws SallyportError `unsupported` where there is no systemd for users; nothing is left behind then */
-export async function installUnit(context: Context): Promise<string[]> {
+/**
+ * @param makeRoom ends the engine that runs outside the unit
+ * @throws SallyportError `unsupported` where there is no systemd for users; nothing is left behind then
+ */
+export async function installUnit(context: Context, makeRoom: () => Promise<void>): Promise<string[]> {
   try {
     await execute('systemctl', ['--version']);
   } catch (cause) {
@@ -85,6 +74,7 @@ export async function installUnit(context: Context): Promise<string[]> {
   writeFileSync(file, unitText(context, process.execPath), { mode: 0o600 });
   try {
     await systemctl('daemon-reload');
+    if (!existed) await makeRoom();
     await systemctl('enable', '--now', unitName(context));
   } catch (error) {
     if (!existed) rmSync(file, { force: true });

@@ -8,6 +8,8 @@ import { type Client, dialEngine } from './client.ts';
 
 const startTimeoutMs = 15_000;
 const helloTimeoutMs = 10_000;
+/** How long a service manager may take to start the next engine. */
+const successorMs = 5000;
 
 export interface ConnectOptions {
   readonly home: Home;
@@ -15,6 +17,10 @@ export interface ConnectOptions {
   readonly start: boolean;
   /** The engine's program. */
   readonly engineFile: string;
+  /** The user's systemd unit that runs this home's engine; none where the engine is to be started from here. */
+  readonly unit?: string | null;
+  /** Whether to replace the engine that runs, whatever its build. */
+  readonly renew?: boolean;
 }
 
 /** The engine's program beside the running one: both lie in the same folder of the build. */
@@ -28,18 +34,25 @@ export function engineBeside(program: string | undefined): string {
  */
 export async function connect(options: ConnectOptions): Promise<Client> {
   const { home, start } = options;
+  let { renew = false, unit = null } = options;
   const deadline = Date.now() + startTimeoutMs;
-  let started: ReturnType<typeof launch> | null = null;
+  let started: Start | null = null;
+  let successorBy = 0;
   for (let pauseMs = 10; ; pauseMs = Math.min(pauseMs * 1.5, 200)) {
     const client = await dialEngine(home.socket);
     if (client !== null) {
-      const ready = await greet(client, start);
-      if (ready) return client;
+      const answer = await greet(client, start, renew);
+      if (answer === 'ready') return client;
+      renew = false;
+      if (answer === 'followed') successorBy = Date.now() + successorMs;
     } else if (!start) {
       throw new SallyportError('no_engine', 'no engine runs for this home', 'start one with sallyport engine start');
     } else if (started === null) {
-      started = launch(options);
-      pauseMs = 10;
+      if (Date.now() >= successorBy) {
+        started = unit === null ? launch(options) : startUnit(unit);
+        unit = null;
+        pauseMs = 10;
+      }
     } else if (started.exited()) {
       // Another engine may have won the race; then its socket answers in a moment. If not, this one failed.
       const why = started.why();
@@ -57,17 +70,17 @@ export async function connect(options: ConnectOptions): Promise<Client> {
   }
 }
 
-/** Checks who answers; false when it is of another build, or on its way out, and will be gone in a moment. */
-async function greet(client: Client, replace: boolean): Promise<boolean> {
+/** Who answers: one to work with, one that has gone, or one that has gone and is followed by what runs it as a service. */
+async function greet(client: Client, replace: boolean, renew: boolean): Promise<'ready' | 'gone' | 'followed'> {
   try {
     const hello = await Promise.race([client.call('hello', { build }), silence()]);
-    if (hello.build === build || !replace) return true;
+    if (!renew && (hello.build === build || !replace)) return 'ready';
     await client.call('stop', { handover: true });
     await new Promise<void>((resolve) => client.onClose(resolve));
-    return false;
+    return hello.supervised ? 'followed' : 'gone';
   } catch (error) {
     client.close();
-    if (error instanceof SallyportError && error.code === 'engine_gone') return false;
+    if (error instanceof SallyportError && error.code === 'engine_gone') return 'gone';
     throw error;
   }
 }
@@ -87,19 +100,47 @@ function silence(): Promise<never> {
   });
 }
 
+/** A start that is under way. */
+interface Start {
+  /** Whether nothing more is to be expected of it. */
+  exited(): boolean;
+  /** What the engine said before it ended; null when it left in silence, because another one runs. */
+  why(): SallyportError | null;
+}
+
+/** Has systemd start the engine, so that it goes on watching over it; where it can't, the engine is started from here. */
+function startUnit(unit: string): Start {
+  const child = spawn('systemctl', ['--user', 'start', unit], { stdio: 'ignore' });
+  let refused = false;
+  child.on('error', () => {
+    refused = true;
+  });
+  child.on('exit', (code) => {
+    refused = code !== 0;
+  });
+  child.unref();
+  return { exited: () => refused, why: () => null };
+}
+
 /** Starts the engine, detached from this process and its terminal. */
-function launch({ home, engineFile }: ConnectOptions) {
+function launch({ home, engineFile }: ConnectOptions): Start {
   mkdirSync(path.dirname(home.logFile), { recursive: true, mode: 0o700 });
   const errorFile = path.join(path.dirname(home.logFile), 'start.log');
   const out = openSync(errorFile, 'w', 0o600);
-  const child = spawn(process.execPath, [engineFile], { detached: true, stdio: ['ignore', 'ignore', out], cwd: '/' });
+  // Whoever runs this command as a service does not run the engine.
+  const { SYSTEMD_EXEC_PID: _own, ...env } = process.env;
+  const child = spawn(process.execPath, [engineFile], {
+    detached: true,
+    stdio: ['ignore', 'ignore', out],
+    cwd: '/',
+    env,
+  });
   closeSync(out);
   child.on('error', () => {});
   child.unref();
   return {
     exited: () => child.exitCode !== null || child.signalCode !== null,
-    /** What the engine said before it ended; null when it left in silence, because another one runs. */
-    why: (): SallyportError | null => {
+    why: () => {
       const said = readFileSync(errorFile, 'utf8').trim();
       if (said === '') return null;
       const last = said.slice(said.lastIndexOf('\n') + 1);

@@ -4,7 +4,7 @@ import type net from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { sweepRuntimeDirs } from '../dataplane/carriers/openssh/runtime-dir.ts';
-import { type SallyportError, toFailure } from '../model/errors.ts';
+import { toFailure } from '../model/errors.ts';
 import { findHome } from '../model/home.ts';
 import { planLinks } from '../ssh/plan.ts';
 import { sshEnvironment } from '../ssh/resolve.ts';
@@ -27,6 +27,8 @@ import { clearTraces } from './traces.ts';
 
 const totalsEveryMs = 10_000;
 const kernelWaitMs = 3000;
+/** EX_TEMPFAIL of sysexits.h: systemd, told `Restart=on-failure`, starts the next build. */
+const handoverExit = 75;
 
 async function main(): Promise<void> {
   // Whatever is made from here on, sockets and files, is the user's alone.
@@ -47,6 +49,7 @@ async function main(): Promise<void> {
     process.exit(0);
   }
 
+  const supervised = process.env.SYSTEMD_EXEC_PID === String(process.pid);
   const ledger = openLedger(path.join(home.stateDir, 'totals.json'), localDay);
   const log = await openLog(home.logFile);
   process.on('uncaughtException', (error) => log.error({ err: error }, 'uncaught'));
@@ -106,13 +109,13 @@ async function main(): Promise<void> {
     server.close();
     for (const socket of sockets) socket.destroySoon();
     log.info('stopped');
-    setTimeout(() => process.exit(0), 50);
+    setTimeout(() => process.exit(supervised && reason === 'restart' ? handoverExit : 0), 50);
   };
   process.on('SIGTERM', () => void stop('stop'));
   process.on('SIGINT', () => void stop('stop'));
 
   const handlers: Handlers = {
-    ...lifecycleHandlers(engine, (reason) => void stop(reason)),
+    ...lifecycleHandlers(engine, supervised, (reason) => void stop(reason)),
     ...forwardHandlers(engine),
     ...trafficHandlers(engine, ledger),
     ...hostHandlers(engine),
@@ -138,8 +141,9 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  const failure = toFailure(error);
+  const { code, message, hint } = toFailure(error);
+  if (process.argv[2] === 'run') process.stderr.write(`sallyport: ${message}\ntry: ${hint}\n`);
   // Another engine won the race: whoever started this one will find that one.
-  if ((error as SallyportError).code !== 'engine_busy') process.stderr.write(`${JSON.stringify(failure)}\n`);
+  else if (code !== 'engine_busy') process.stderr.write(`${JSON.stringify({ code, message, hint })}\n`);
   process.exit(1);
 });

@@ -40,6 +40,8 @@ export interface Hello {
   readonly version: string;
   readonly protocol: number;
   readonly pid: number;
+  /** Whether a service manager runs it, and starts the next one after a handover. */
+  readonly supervised: boolean;
 }
 
 export interface EngineStatus {

@@ -1,9 +1,20 @@
 import { spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { dialEngine } from '../../src/client/client.ts';
+import { connect } from '../../src/client/connect.ts';
 import { startMirror } from '../../src/client/mirror.ts';
 import { build } from '../../src/model/build.ts';
 import { parseConfig } from '../../src/store/config-file.ts';
@@ -79,6 +90,58 @@ describe('the engine', () => {
     expect((await again.call('status', {})).pid).not.toBe(pid);
     expect((await again.call('list', {})).map(({ name }) => name)).toEqual(['web']);
     again.close();
+  });
+
+  test('under a service manager it leaves the next one to that', async () => {
+    // As systemd does it: the process is told its own id, and one that ends with a failure is started again.
+    const pids: number[] = [];
+    const serve = () => {
+      const words = ['-c', 'SYSTEMD_EXEC_PID=$$ exec "$@"', 'sh', process.execPath, engineFile];
+      const child = spawn('sh', words, { env: test_.env, stdio: 'ignore' });
+      pids.push(child.pid as number);
+      child.on('exit', (code) => {
+        if (code !== 0) serve();
+      });
+    };
+    serve();
+    const first = await until('the first engine to answer', () => dialEngine(test_.home.socket));
+    await first.call('add', { forwards: [local('web', 0)] });
+    first.close();
+    const second = await connect({ home: test_.home, start: true, engineFile, renew: true });
+    expect(pids).toHaveLength(2);
+    expect((await second.call('status', {})).pid).toBe(pids[1]);
+    expect((await second.call('list', {})).map(({ name }) => name)).toEqual(['web']);
+    // Ended by a person it stays ended.
+    await second.call('stop', {});
+    await until('the second engine to be gone', async () => (await dialEngine(test_.home.socket)) === null);
+    expect(pids).toHaveLength(2);
+  });
+
+  test('of an installed unit is started by systemd, and from here where that cannot', async () => {
+    const bin = path.join(test_.home.configDir, 'bin');
+    mkdirSync(bin);
+    const said = path.join(bin, 'said');
+    const systemctl = path.join(bin, 'systemctl');
+    const script = (last: string) =>
+      writeFileSync(systemctl, `#!/bin/sh\necho "$@" >>${said}\n${last}\n`, { mode: 0o755 });
+    const { PATH } = process.env;
+    process.env.PATH = `${bin}:${PATH}`;
+    const ask = () => connect({ home: test_.home, start: true, engineFile, unit: 'sallyport.service' });
+    try {
+      script(`SALLYPORT_HOME=${test_.home.configDir} BY_UNIT=1 ${process.execPath} ${engineFile} >/dev/null 2>&1 &`);
+      const client = await ask();
+      const { pid } = await client.call('status', {});
+      expect(readFileSync(`/proc/${pid}/environ`, 'utf8')).toContain('BY_UNIT=1');
+      await client.call('stop', {});
+      await until('the engine to be gone', async () => (await dialEngine(test_.home.socket)) === null);
+      script('exit 1');
+      const own = await ask();
+      expect(readFileSync(`/proc/${(await own.call('status', {})).pid}/environ`, 'utf8')).not.toContain('BY_UNIT=1');
+      own.close();
+      expect(readFileSync(said, 'utf8')).toBe('--user start sallyport.service\n'.repeat(2));
+    } finally {
+      process.env.PATH = PATH;
+    }
   });
 
   test('two commands at once never lose an update', async () => {

@@ -219,7 +219,7 @@ export function createFakeEngine({ scenario, now }: Options): FakeEngine {
   });
 
   const answers: { [M in MethodName]?: (params: never) => Result<M> } = {
-    hello: () => ({ build: 'source', version: '0.1.0', protocol: 1, pid: 4242 }),
+    hello: () => ({ build: 'source', version: '0.1.0', protocol: 1, pid: 4242, supervised: false }),
     watch: () => ({ snapshot, counters: counters(), eventSeq: seq }),
     unwatch: () => null,
     up: (selection: Params<'up'>) => {

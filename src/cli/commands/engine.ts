@@ -1,5 +1,4 @@
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Command } from 'commander';
 import { type Failure, SallyportError } from '../../model/errors.ts';
@@ -27,15 +26,14 @@ export function registerEngine(program: Command, context: Context): void {
     .command('stop')
     .description('end it: flows, listeners, kernel rules and router leases go; the next start brings back what was up')
     .action(async () => {
-      await stop(context, false);
+      await stop(context);
       done(context, 'engine stopped', { stopped: true });
     });
   engine
     .command('restart')
     .description('start it anew; kernel rules go on working meanwhile')
     .action(async () => {
-      await stop(context, true).catch(unlessNone);
-      const { pid } = await withEngine(context, (client) => client.call('status', {}));
+      const { pid } = await withEngine(context, (client) => client.call('status', {}), { renew: true });
       done(context, `engine runs, pid ${pid}`, { pid });
     });
   engine
@@ -58,14 +56,18 @@ export function registerEngine(program: Command, context: Context): void {
     .command('install')
     .description('start it at boot: a systemd unit of this user')
     .action(async () => {
-      for (const line of await installUnit(context)) context.out.print(line);
+      // The engine that runs hands over to the unit's, which could not start beside it.
+      const makeRoom = () => stop(context, { handover: true }).catch(unlessNone);
+      for (const line of await installUnit(context, makeRoom)) context.out.print(line);
+      const { pid } = await withEngine(context, (client) => client.call('status', {}));
+      context.out.print(`engine runs, pid ${pid}`);
     });
   engine
     .command('uninstall')
     .description('take the systemd unit away and end the engine; nothing is left running')
     .action(async () => {
       for (const line of await uninstallUnit(context)) context.out.print(line);
-      await stop(context, false).catch(unlessNone);
+      await stop(context).catch(unlessNone);
       await clear(context);
       context.out.print('no engine runs');
     });
@@ -76,7 +78,7 @@ function unlessNone(error: unknown): void {
 }
 
 /** Ends the engine and waits until it has gone. */
-async function stop(context: Context, handover: boolean): Promise<void> {
+async function stop(context: Context, { handover = false } = {}): Promise<void> {
   const client = await context.engine({ start: false });
   const gone = new Promise<void>((resolve) => client.onClose(resolve));
   try {
@@ -102,9 +104,8 @@ async function clear({ engineFile, env }: Context): Promise<void> {
   }
 }
 
-async function run(context: Context): Promise<void> {
-  const child = spawn(process.execPath, [context.engineFile], { stdio: 'inherit', env: context.env });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
-  const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
-  context.exitCode = code ?? (signal === 'SIGTERM' || signal === 'SIGINT' ? 0 : 1);
+/** Becomes the engine: what a service manager started is what it watches. */
+function run({ engineFile, env }: Context): void {
+  process.execve?.(process.execPath, [process.execPath, engineFile, 'run'], env as Record<string, string>);
+  throw new SallyportError('unsupported', 'engine run: this Node.js cannot become another program', 'use Node.js 24');
 }

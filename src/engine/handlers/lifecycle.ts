@@ -6,10 +6,11 @@ import type { Handlers } from '../server.ts';
 
 export function lifecycleHandlers(
   engine: Engine,
+  supervised: boolean,
   stop: (reason: 'stop' | 'restart') => void,
 ): Pick<Handlers, 'hello' | 'status' | 'stop' | 'watch' | 'unwatch'> {
   return {
-    hello: () => ({ build, version, protocol: protocolVersion, pid: process.pid }),
+    hello: () => ({ build, version, protocol: protocolVersion, pid: process.pid, supervised }),
     status: () => {
       const state = engine.state();
       const forwards: Record<string, number> = {};
