@@ -3,7 +3,6 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { WorkerData } from '../dataplane/main.ts';
 import type { Command, WorkerEvent } from '../dataplane/messages.ts';
-import { SallyportError } from '../model/errors.ts';
 
 export interface PoolEvents {
   event(event: WorkerEvent, worker: number): void;
@@ -116,11 +115,4 @@ export function createPool(workerFile: string, size: number | 'auto', events: Po
       );
     },
   };
-}
-
-/** For callers that need one answer. */
-export function firstAnswer<T>(answers: readonly T[]): T {
-  const [answer] = answers;
-  if (answer === undefined) throw new SallyportError('internal', 'the data plane did not answer', 'see the log');
-  return answer;
 }

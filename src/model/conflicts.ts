@@ -1,7 +1,6 @@
 import { normalAddress } from './cidr.ts';
 import type { Forward } from './config.ts';
 import { SallyportError } from './errors.ts';
-import { triggerSets } from './kinds.ts';
 import { formatPortRange, type PortRange, parsePortList, portsOverlap, type Transport, transports } from './ports.ts';
 
 /** A port, or a socket, that a forward takes for itself. */
@@ -173,19 +172,5 @@ export function conflictError(forward: Forward, { holder, what }: Conflict): Sal
     'conflict',
     `${forward.name} wants ${what}, which ${holder} has`,
     `choose another port, or remove it first: sallyport rm ${holder}`,
-  );
-}
-
-/** Whether two triggers listen for the same call; not a collision by itself, but worth showing. */
-export function triggersOverlap(
-  a: Extract<Forward, { kind: 'trigger' }>,
-  b: Extract<Forward, { kind: 'trigger' }>,
-): boolean {
-  return triggerSets(a.on).some((x) =>
-    triggerSets(b.on).some(
-      (y) =>
-        transports(x.proto).some((proto) => transports(y.proto).includes(proto)) &&
-        parsePortList(x.ports).some((range) => parsePortList(y.ports).some((other) => portsOverlap(range, other))),
-    ),
   );
 }

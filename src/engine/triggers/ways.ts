@@ -22,8 +22,6 @@ export interface Way {
   closed: boolean;
 }
 
-export type Ways = ReturnType<typeof createWays>;
-
 export function createWays({ runs, setRules, linkDest }: WaysOptions) {
   const start = (way: Way, requests: readonly RunRequest[]) => {
     for (const request of requests) {
