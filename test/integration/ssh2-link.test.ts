@@ -222,6 +222,20 @@ describe.skipIf(missing('sshd', 'ssh'))('against OpenSSH', () => {
     await own.stop();
   });
 
+  test('a port that was let go while the server stood still is known as our own', async () => {
+    const own = await Sshd.start();
+    const timings = { keepaliveSeconds: 1, keepaliveCount: 1 };
+    const test = connect(sshdOptions(own), {}, { timings });
+    const port = await freePort();
+    const far = await test.link.listen({ port }, () => {}, never);
+    for (const pid of own.sessions()) process.kill(pid, 'SIGSTOP');
+    await far.close();
+    await until('the loss to be noticed', () => test.statuses.some((s) => s.is === 'retrying'));
+    await test.link.ready(never);
+    await expect(test.link.listen({ port }, () => {}, never)).rejects.toMatchObject({ code: 'remote_port_reclaim' });
+    await own.stop();
+  });
+
   test('a changed host key: refused once, both fingerprints, and no login tried', async () => {
     const own = await Sshd.start();
     await own.kill();

@@ -148,9 +148,13 @@ export class FarListeners {
 
   private async release(at: Listen, name: string, granted: string, port: number): Promise<void> {
     this.accepts.delete(granted);
-    if (!this.held.delete(name)) return;
+    if (!this.held.has(name)) return;
     const released = new Promise<void>((resolve) => {
-      const done = () => resolve();
+      const done = (error?: Error | null) => {
+        // A server that never answered may hold it still when the connection is lost.
+        if (!error) this.held.delete(name);
+        resolve();
+      };
       try {
         if ('socket' in at) this.client.openssh_unforwardInStreamLocal(at.socket, done);
         else this.client.unforwardIn(bindAddress(at.address), port, done);
