@@ -204,6 +204,19 @@ describe.skipIf(missing('sshd', 'ssh'))('against OpenSSH', () => {
     await strict.stop();
   });
 
+  test('a port that PermitListen leaves out, asked for together with one that is taken', async () => {
+    const holder = await server(() => {}, '::');
+    const narrow = await Sshd.start({ config: [`PermitListen ${holder.port}`] });
+    const { link } = connect(sshdOptions(narrow));
+    await link.ready(never);
+    const asked = [await freePort(), holder.port].map((port) => link.listen({ port }, () => {}, never));
+    const [forbidden, taken] = await Promise.allSettled(asked);
+    expect(forbidden).toMatchObject({ reason: { code: 'remote_listen_denied' } });
+    expect(taken).toMatchObject({ reason: { code: 'remote_port_taken' } });
+    holder.close();
+    await narrow.stop();
+  });
+
   test('comes back by itself after the server was killed, and resets what it carried', async () => {
     const own = await Sshd.start();
     const test = connect(sshdOptions(own));
