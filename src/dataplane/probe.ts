@@ -34,6 +34,7 @@ export class Prober {
     this.unwatch =
       this.link?.onUp(() => {
         // What was found out is not sure to hold for the next connection.
+        if (this.last !== null) this.report(null);
         this.last = null;
         this.schedule(firstMs);
       }) ?? this.unwatch;

@@ -129,11 +129,11 @@ export function createRuns(options: RunsOptions) {
     const run = runs.get(id);
     if (run === undefined) return Promise.resolve();
     run.next = next;
+    // What it was is over: whoever waits for the outcome must not take it for the new one.
+    if (next !== null) options.onListener(id, { is: 'opening' });
     if (run.phase === 'stopping') return run.stopped.promise;
     const planning = run.phase === 'planning';
     run.phase = 'stopping';
-    // What it was is over: whoever waits for the outcome must not take it for the new one.
-    if (next !== null) options.onListener(id, { is: 'opening' });
     if (run.worker !== null) pool.send(run.worker, { do: 'stop', id, cutFlows });
     else if (!planning) finish(run);
     return run.stopped.promise;

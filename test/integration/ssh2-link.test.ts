@@ -204,6 +204,19 @@ describe.skipIf(missing('sshd', 'ssh'))('against OpenSSH', () => {
     await strict.stop();
   });
 
+  test('a port that PermitListen leaves out, asked for together with one that is taken', async () => {
+    const holder = await server(() => {}, '::');
+    const narrow = await Sshd.start({ config: [`PermitListen ${holder.port}`] });
+    const { link } = connect(sshdOptions(narrow));
+    await link.ready(never);
+    const asked = [await freePort(), holder.port].map((port) => link.listen({ port }, () => {}, never));
+    const [forbidden, taken] = await Promise.allSettled(asked);
+    expect(forbidden).toMatchObject({ reason: { code: 'remote_listen_denied' } });
+    expect(taken).toMatchObject({ reason: { code: 'remote_port_taken' } });
+    holder.close();
+    await narrow.stop();
+  });
+
   test('comes back by itself after the server was killed, and resets what it carried', async () => {
     const own = await Sshd.start();
     const test = connect(sshdOptions(own));
@@ -219,6 +232,20 @@ describe.skipIf(missing('sshd', 'ssh'))('against OpenSSH', () => {
     const again = await test.link.dial({ host: '127.0.0.1', port: echo.port }, origin, never);
     again.end('back');
     expect((await readAll(again)).toString()).toBe('back');
+    await own.stop();
+  });
+
+  test('a port that was let go while the server stood still is known as our own', async () => {
+    const own = await Sshd.start();
+    const timings = { keepaliveSeconds: 1, keepaliveCount: 1 };
+    const test = connect(sshdOptions(own), {}, { timings });
+    const port = await freePort();
+    const far = await test.link.listen({ port }, () => {}, never);
+    for (const pid of own.sessions()) process.kill(pid, 'SIGSTOP');
+    await far.close();
+    await until('the loss to be noticed', () => test.statuses.some((s) => s.is === 'retrying'));
+    await test.link.ready(never);
+    await expect(test.link.listen({ port }, () => {}, never)).rejects.toMatchObject({ code: 'remote_port_reclaim' });
     await own.stop();
   });
 

@@ -157,6 +157,14 @@ test('no probe goes out while the link is away, and a dynamic forward takes a re
   await until('good', () => plane.of('probe').some(({ id, status }) => id === 'd' && status?.ok === true));
 });
 
+test('what a probe found out goes with the connection it was found over', async () => {
+  const target = await freePort();
+  await plane.open(local(target), { probeMs: 50 });
+  await until('bad', () => plane.of('probe').length === 1);
+  plane.link.set(false);
+  expect(plane.of('probe').map(({ status }) => status?.ok ?? null)).toEqual([false, null]);
+});
+
 test.each([
   ['a refusal in words of its own', 'target_unreachable', true],
   ['a server that forbids it', 'target_prohibited', false],

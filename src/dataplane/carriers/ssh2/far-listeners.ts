@@ -34,7 +34,7 @@ export class FarListeners {
   /** Names this link held on an earlier connection that it lost: the server may still hold them for our dead session. */
   private readonly earlier: Set<string>;
   private readonly held = new Set<string>();
-  /** What the server last said in a DEBUG message; sshd puts its reason for refusing there. */
+  /** What the server said in a DEBUG message since its last answer; sshd puts its reason for refusing there. */
   private said = '';
 
   constructor(client: Client, budget: WindowBudget, lost: Promise<unknown>, earlier: Set<string>) {
@@ -67,7 +67,6 @@ export class FarListeners {
   /** @throws SallyportError `remote_port_taken`, `remote_port_reclaim`, `remote_listen_denied`, `host_lost` */
   async listen(at: Listen, accept: Accept, signal: AbortSignal): Promise<FarListener> {
     const name = listenName(at);
-    this.said = '';
     const port = await this.claim(at, name);
     const granted = 'socket' in at ? name : `${bindAddress(at.address)}:${port}`;
     this.earlier.delete(name);
@@ -100,8 +99,10 @@ export class FarListeners {
   private ask(at: Listen, name: string): Promise<number> {
     return new Promise<number>((resolve, reject) => {
       const done = (error?: Error | null, port?: number) => {
+        const reason = this.said;
+        this.said = '';
         if (!error) resolve(port ?? 0);
-        else if (/^Unable to bind/.test(error.message)) reject(this.refusal(at, name));
+        else if (/^Unable to bind/.test(error.message)) reject(this.refusal(at, name, reason));
         else reject(new SallyportError('host_lost', 'the connection to the host was lost', '', { cause: error }));
       };
       try {
@@ -113,13 +114,16 @@ export class FarListeners {
     });
   }
 
-  private refusal(at: Listen, name: string): SallyportError {
+  /** @param reason in the server's words; empty where it gave none */
+  private refusal(at: Listen, name: string, reason: string): SallyportError {
     const where = shown(at, 'port' in at ? at.port : 0);
-    if (/disabled|denied|prohibited|not permitted/i.test(this.said)) {
+    const privileged = 'port' in at && at.port > 0 && at.port < 1024;
+    if (/disabled|denied|prohibited|refused|not permitted/i.test(reason)) {
       return new SallyportError(
         'remote_listen_denied',
-        `the SSH server does not listen on ${where} for us: ${this.said}`,
-        'AllowTcpForwarding, AllowStreamLocalForwarding and PermitListen in its sshd_config decide that',
+        `the SSH server does not listen on ${where} for us: ${reason}`,
+        'AllowTcpForwarding, AllowStreamLocalForwarding and PermitListen in its sshd_config decide that' +
+          (privileged ? '; a port below 1024 takes root there' : ''),
       );
     }
     if (this.earlier.has(name)) {
@@ -138,7 +142,7 @@ export class FarListeners {
         'does the file exist there already? StreamLocalBindUnlink yes in sshd_config replaces it',
       );
     }
-    const low = at.port > 0 && at.port < 1024 ? " (or is below 1024 and so root's)" : '';
+    const low = privileged ? " (or is below 1024 and so root's)" : '';
     return new SallyportError(
       'remote_port_taken',
       `the SSH server cannot listen on ${where}: another program has it${low}`,
@@ -148,9 +152,13 @@ export class FarListeners {
 
   private async release(at: Listen, name: string, granted: string, port: number): Promise<void> {
     this.accepts.delete(granted);
-    if (!this.held.delete(name)) return;
+    if (!this.held.has(name)) return;
     const released = new Promise<void>((resolve) => {
-      const done = () => resolve();
+      const done = (error?: Error | null) => {
+        // A server that never answered may hold it still when the connection is lost.
+        if (!error) this.held.delete(name);
+        resolve();
+      };
       try {
         if ('socket' in at) this.client.openssh_unforwardInStreamLocal(at.socket, done);
         else this.client.unforwardIn(bindAddress(at.address), port, done);
