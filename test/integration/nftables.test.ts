@@ -246,13 +246,14 @@ describe.skipIf(reason)('mappings in the kernel', () => {
     for (const line of [
       ['flush', 'ruleset'],
       ['flush', 'table', 'inet', 'sallyport_test'],
+      ['flush', 'chain', 'inet', 'sallyport_test', 'translate'],
     ]) {
       kernel.notes.length = 0;
       nft(...line);
       await until('the note', () => kernel.notes.some(({ code }) => code === 'gateway_flushed'));
       expect(await ask(net, 'wan', 'tcp', wan, 8080)).toBe('lan hello');
     }
-    expect((await kernel.gateway.counters()).get('web')?.flowsTotal).toBe(3);
+    expect((await kernel.gateway.counters()).get('web')?.flowsTotal).toBe(4);
   });
 
   test('IPv6: translated at the gateway, and let through and listed where addresses are routed', async () => {
