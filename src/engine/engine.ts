@@ -17,13 +17,14 @@ import type { Home } from '../model/home.ts';
 import type { LinkSpec } from '../model/host.ts';
 import { isSshForward } from '../model/kinds.ts';
 import { linkChain, type Snapshot, type TriggerHistory } from '../model/snapshot.ts';
-import type { ListenerStatus } from '../model/state.ts';
+import type { ListenerStatus, ProbeStatus } from '../model/state.ts';
 import { unusualCodes } from '../model/unusual.ts';
 import type { ConfigFile } from '../store/config-file.ts';
 import { announce } from './announce.ts';
 import { createDesired, type Desired } from './desired.ts';
 import { createEventLog, type EventLog } from './events.ts';
 import { createExpiry } from './expiry.ts';
+import { createKernelProbes } from './kernel-probes.ts';
 import type { Logger } from './log.ts';
 import { createMappings, type Mappings } from './mappings.ts';
 import { type KeptTotals, Meter } from './meter.ts';
@@ -125,6 +126,9 @@ export function createEngine(options: EngineOptions): Engine {
   function dispatch(action: Action): void {
     const before = state;
     state = reduce(state, action);
+    const changed =
+      action.type === 'config' ? Object.keys(state.forwards) : action.type === 'listener' ? [action.name] : [];
+    for (const name of changed) kernelProbes.follow(name, state.forwards[name]);
     if (state === before) return;
     publisher.changed();
     for (const news of announce(before, state)) note(news.level, news.forward, news.code, news.message);
@@ -151,7 +155,7 @@ export function createEngine(options: EngineOptions): Engine {
         if (event.status.is === 'up') triggers.onLinkUp(event.id);
         return;
       case 'probe':
-        if (!event.id.includes('/')) dispatch({ type: 'probe', at: timestamp(), name: event.id, status: event.status });
+        onProbe(event.id.replace(/\/relay$/, ''), event.status);
         return;
       case 'prompt':
         dispatch({ type: 'prompt', prompt: event.prompt });
@@ -196,6 +200,8 @@ export function createEngine(options: EngineOptions): Engine {
     onBound: (id, links) => dispatch({ type: 'bound', name: id, links }),
   });
 
+  const onProbe = (name: string, status: ProbeStatus): void =>
+    dispatch({ type: 'probe', at: timestamp(), name, status });
   const onStatus = (name: string, status: ListenerStatus): void =>
     dispatch({ type: 'listener', at: timestamp(), name, status });
   /** A gateway's word counts only for what it carries: it may come late, when the forward has moved to another. */
@@ -231,6 +237,11 @@ export function createEngine(options: EngineOptions): Engine {
     gateway: options.routerAddress,
   });
   const mappings = createMappings({ gateways: { nftables, router }, runs, meter, onStatus, note });
+  const kernelProbes = createKernelProbes({
+    settings: () => state.settings,
+    target: mappings.kernelTarget,
+    onProbe,
+  });
   const triggers = createTriggers({
     runs,
     meter,
@@ -394,6 +405,7 @@ export function createEngine(options: EngineOptions): Engine {
       if (sampler !== null) clearInterval(sampler);
       sampler = null;
       expiry.stop();
+      kernelProbes.stop();
       triggers.stop();
       await Promise.all([mappings.stop(!handover), pool.stop()]);
     },
