@@ -12,7 +12,7 @@ const timeoutMs = 10_000;
 
 /** Tries a way through soon after it is there and every so often from then on, and tells when the outcome changes. */
 export class Prober {
-  private readonly forward: RunningForward;
+  private readonly forward: Pick<RunningForward, 'probe'>;
   private readonly everyMs: number;
   private readonly link: Link | null;
   private readonly report: (status: ProbeStatus) => void;
@@ -22,7 +22,12 @@ export class Prober {
   private last: boolean | null = null;
 
   /** @param link what the forward runs over: while it is away there is nothing to try */
-  constructor(forward: RunningForward, everyMs: number, link: Link | null, report: (status: ProbeStatus) => void) {
+  constructor(
+    forward: Pick<RunningForward, 'probe'>,
+    everyMs: number,
+    link: Link | null,
+    report: (status: ProbeStatus) => void,
+  ) {
     this.forward = forward;
     this.everyMs = everyMs;
     this.link = link;

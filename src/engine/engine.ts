@@ -17,13 +17,14 @@ import type { Home } from '../model/home.ts';
 import type { LinkSpec } from '../model/host.ts';
 import { isSshForward } from '../model/kinds.ts';
 import { linkChain, type Snapshot, type TriggerHistory } from '../model/snapshot.ts';
-import type { ListenerStatus } from '../model/state.ts';
+import type { ListenerStatus, ProbeStatus } from '../model/state.ts';
 import { unusualCodes } from '../model/unusual.ts';
 import type { ConfigFile } from '../store/config-file.ts';
 import { announce } from './announce.ts';
 import { createDesired, type Desired } from './desired.ts';
 import { createEventLog, type EventLog } from './events.ts';
 import { createExpiry } from './expiry.ts';
+import { createKernelProbes } from './kernel-probes.ts';
 import { createLiveState } from './live-state.ts';
 import type { Logger } from './log.ts';
 import { createMappings, type Mappings } from './mappings.ts';
@@ -115,6 +116,7 @@ export function createEngine(options: EngineOptions): Engine {
     ),
     (before, after) => {
       publisher.changed();
+      kernelProbes.update(before.forwards, after.forwards);
       for (const news of announce(before, after)) note(news.level, news.forward, news.code, news.message);
       for (const check of [...waiters]) check();
     },
@@ -152,7 +154,7 @@ export function createEngine(options: EngineOptions): Engine {
         if (event.status.is === 'up') triggers.onLinkUp(event.id);
         return;
       case 'probe':
-        if (!event.id.includes('/')) dispatch({ type: 'probe', at: timestamp(), name: event.id, status: event.status });
+        onProbe(event.id.replace(/\/relay$/, ''), event.status);
         return;
       case 'prompt':
         dispatch({ type: 'prompt', prompt: event.prompt });
@@ -197,6 +199,8 @@ export function createEngine(options: EngineOptions): Engine {
     onBound: (id, links) => dispatch({ type: 'bound', name: id, links }),
   });
 
+  const onProbe = (name: string, status: ProbeStatus): void =>
+    dispatch({ type: 'probe', at: timestamp(), name, status });
   const onStatus = (name: string, status: ListenerStatus): void =>
     dispatch({ type: 'listener', at: timestamp(), name, status });
   /** A gateway's word counts only for what it carries: it may come late, when the forward has moved to another. */
@@ -232,6 +236,11 @@ export function createEngine(options: EngineOptions): Engine {
     gateway: options.routerAddress,
   });
   const mappings = createMappings({ gateways: { nftables, router }, runs, meter, onStatus, note });
+  const kernelProbes = createKernelProbes({
+    settings: () => peek().settings,
+    target: mappings.kernelTarget,
+    onProbe,
+  });
   const triggers = createTriggers({
     runs,
     meter,
@@ -394,6 +403,7 @@ export function createEngine(options: EngineOptions): Engine {
       if (sampler !== null) clearInterval(sampler);
       sampler = null;
       expiry.stop();
+      kernelProbes.stop();
       triggers.stop();
       await Promise.all([mappings.stop(!handover), pool.stop()]);
     },

@@ -235,6 +235,12 @@ export function createMappings(options: MappingsOptions) {
         const address = followed.get(mapping.name)?.address ?? null;
         return mapping.via === 'nftables' && address !== null ? kernelRules(mapping, address) : [];
       }),
+    /** A kernel mapping and the address of its host; null while that is not known. */
+    kernelTarget(name: string): { readonly mapping: Mapping; readonly address: string } | null {
+      const mapping = wanted.find((one) => one.name === name && one.via === 'nftables');
+      const address = followed.get(name)?.address ?? null;
+      return mapping === undefined || address === null ? null : { mapping, address };
+    },
     uses: (via: GatewayName): boolean => used.has(via),
     flows: async (owner: string | null) =>
       (await Promise.all(names.filter((via) => used.has(via)).map((via) => gateways[via].flows(owner)))).flat(),

@@ -1,7 +1,6 @@
 // What the data plane runs: turns "this should run" into links, pins and commands, one after the other for each id.
 import type { Runnable } from '../dataplane/messages.ts';
 import type { Settings, SshForward } from '../model/config.ts';
-import { parseDuration } from '../model/duration.ts';
 import { type Failure, toFailure } from '../model/errors.ts';
 import type { LinkSpec } from '../model/host.ts';
 import { isSshForward } from '../model/kinds.ts';
@@ -9,6 +8,7 @@ import type { ListenerStatus } from '../model/state.ts';
 import { wantedCarrier } from '../ssh/request.ts';
 import type { Meter } from './meter.ts';
 import type { Pool } from './pool.ts';
+import { probeEveryMs } from './probe-interval.ts';
 
 export type Runs = ReturnType<typeof createRuns>;
 
@@ -53,11 +53,6 @@ export function createRuns(options: RunsOptions) {
   let deaths = 0;
   let lastDeathMs = 0;
 
-  const probeMs = (forward: Runnable['forward']): number | null => {
-    const wanted = ('probe' in forward ? forward.probe : undefined) ?? options.settings().probe;
-    return wanted === false ? null : parseDuration(wanted);
-  };
-
   const launch = async (request: RunRequest): Promise<void> => {
     const { id, forward } = request;
     const run: Run = {
@@ -95,7 +90,13 @@ export function createRuns(options: RunsOptions) {
     for (const spec of specs) tell(worker, spec);
     pool.send(worker, {
       do: 'start',
-      runnable: { id, forward, link, counters: meter.cell(forward.name), probeMs: probeMs(forward) },
+      runnable: {
+        id,
+        forward,
+        link,
+        counters: meter.cell(forward.name),
+        probeMs: probeEveryMs(forward, options.settings()),
+      },
     });
     // One that gave up, or waits for its next try, is tried at once.
     for (const link of run.links) pool.send(worker, { do: 'retry', link });

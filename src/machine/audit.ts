@@ -203,7 +203,7 @@ function kernelRow(mapping: KernelMapping, evidence: AuditEvidence): AuditRow {
   const sensitive = count <= 100 && (holds(external) || holds({ first: internal.first, last: internal.first + count }));
   return {
     proto,
-    address: external.address ?? '0.0.0.0',
+    address: external.address ?? (internal.address.includes(':') ? '::' : '0.0.0.0'),
     port: external.first,
     ...(count > 0 ? { last: external.last } : {}),
     owner,
@@ -276,5 +276,24 @@ export function auditRows(evidence: AuditEvidence): AuditRow[] {
     ...evidence.kernelMappings.map((mapping) => kernelRow(mapping, evidence)),
     ...evidence.routerMappings.map((mapping) => routerRow(mapping, evidence)),
   ];
-  return rows.sort((a, b) => a.port - b.port || a.proto.localeCompare(b.proto) || a.address.localeCompare(b.address));
+  rows.sort((a, b) => a.port - b.port || a.proto.localeCompare(b.proto) || a.address.localeCompare(b.address));
+  return joinPorts(rows, new Set(evidence.forwards.map(({ view }) => view.name)));
+}
+
+/** Ports in a row that a forward holds, and of which the same is to be said, as one row. A relay listens on each by itself. */
+function joinPorts(rows: readonly AuditRow[], names: ReadonlySet<string>): AuditRow[] {
+  const joined: AuditRow[] = [];
+  const ends = new Map<string, number>();
+  for (const row of rows) {
+    const { proto, address, owner, reach, layer, finding, port, last = port } = row;
+    const key = JSON.stringify([proto, address, owner, reach, layer, finding?.code]);
+    const place = ends.get(key);
+    const before = place === undefined ? undefined : joined[place];
+    if (names.has(owner) && place !== undefined && before !== undefined && (before.last ?? before.port) + 1 === port) {
+      joined[place] = { ...before, last };
+      continue;
+    }
+    ends.set(key, joined.push(row) - 1);
+  }
+  return joined;
 }

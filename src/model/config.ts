@@ -58,6 +58,11 @@ const common = {
   until: z.iso.datetime().optional().describe('when it goes down by itself (set by `--for`)'),
 };
 
+const probe = z
+  .union([duration, z.literal(false)])
+  .optional()
+  .describe('how often a connection through it is tried; false: never');
+
 const ssh = z.strictObject({
   user: line.optional().describe('`-l`'),
   port: port.optional().describe('`-p`'),
@@ -72,10 +77,7 @@ const overSsh = {
   ...common,
   host: line.min(1).describe('SSH destination, as ssh(1) takes it'),
   ssh: ssh.optional().describe('what ssh(1) options would say'),
-  probe: z
-    .union([duration, z.literal(false)])
-    .optional()
-    .describe('how often a connection through it is tried; false: never'),
+  probe,
 };
 
 export const LocalForward = z.strictObject({
@@ -126,6 +128,7 @@ export const Mapping = z.strictObject({
     .optional()
     .describe('nftables: kernel connection-tracking helper'),
   force: z.boolean().optional().describe('nftables: even over a port this machine listens on'),
+  probe,
 });
 
 const portSet = z.strictObject({

@@ -1,4 +1,5 @@
-import { normalAddress } from './cidr.ts';
+import ipaddr from 'ipaddr.js';
+import { normalAddress, parseCidr } from './cidr.ts';
 import type { Forward } from './config.ts';
 import { SallyportError } from './errors.ts';
 import { isSshForward, triggerSets } from './kinds.ts';
@@ -47,8 +48,20 @@ function checkMapping(forward: Extract<Forward, { kind: 'mapping' }>): void {
       'the kernel cannot translate between IPv4 and IPv6: use --via relay',
     );
   }
-  if (to === '0.0.0.0' || to === '::')
+  if (to !== null && noHosts.has(ipaddr.parse(to).range()))
     throw refuse(`${target.host} is no host`, 'name the internal machine by its address');
+  if (to !== null && forward.via !== 'relay') refuseEmptyList(forward, to.includes(':'));
+}
+
+const noHosts: ReadonlySet<string> = new Set(['unspecified', 'broadcast', 'multicast']);
+
+/** The kernel keeps the client's address family: a list of the other one alone would keep everybody out. */
+function refuseEmptyList({ allow = [], target }: Extract<Forward, { kind: 'mapping' }>, six: boolean): void {
+  if (allow.length === 0 || allow.some((network) => parseCidr(network).includes(':') === six)) return;
+  throw refuse(
+    `no network of the allow list is ${six ? 'IPv6' : 'IPv4'}, as ${target.host} is: it would keep everybody out`,
+    'name networks of the same family, or use --via relay',
+  );
 }
 
 /** A router's mapping to another machine is relayed on from here, so what a relay can do it can do too. */

@@ -1,3 +1,4 @@
+import { formatPortRange } from '../model/ports.ts';
 import type { AuditRow } from '../model/reports.ts';
 import type { Column } from './columns.ts';
 import { seg } from './line.ts';
@@ -31,9 +32,9 @@ export const auditColumns: readonly Column<AuditRow>[] = [
     head: 'PORT',
     align: 'right',
     min: 5,
-    max: 5,
+    max: 11,
     keep: 100,
-    cell: ({ port }) => seg(String(port), 'plain', true),
+    cell: ({ port, last }) => seg(formatPortRange({ first: port, last: last ?? port }), 'plain', true),
   },
   {
     id: 'reach',

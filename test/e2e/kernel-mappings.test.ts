@@ -97,6 +97,22 @@ describe.skipIf(unable)(`kernel mappings of the program${unable ? ` (${unable})`
     expect((await program.run('kill', flow?.id as string)).code).toBe(1);
   });
 
+  test('a target that has gone shows, also in the audit, and so does its return', { timeout: 60_000 }, async () => {
+    expect((await map('web', '8080', '192.168.77.10:5555')).code).toBe(0);
+    const silent = await until('the probe', async () => {
+      const view = await program.view('web');
+      return view.state === 'degraded' ? view : null;
+    });
+    expect(silent.error).toMatchObject({ code: 'probe_failed', message: '192.168.77.10:5555 refuses the connection' });
+    expect(silent.flowsTotal).toBe(0);
+    const audit = JSON.parse((await program.run('audit', '--json')).stdout) as { owner: string; finding: unknown }[];
+    expect(audit.find(({ owner }) => owner === 'web')).toBeDefined();
+    await program.must('edit', 'web', '--internal', '192.168.77.10:80');
+    await until('the return', async () => (await program.view('web')).state === 'up', { timeoutMs: 30_000 });
+    await program.must('down', 'web');
+    expect((await program.view('web')).state).toBe('off');
+  });
+
   test("another program's table stays as it is; rules outlive a killed engine and are adopted", async () => {
     net.must('gateway', ['nft', '-f', '-'], foreign);
     const before = theirs();

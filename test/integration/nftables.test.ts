@@ -246,13 +246,14 @@ describe.skipIf(reason)('mappings in the kernel', () => {
     for (const line of [
       ['flush', 'ruleset'],
       ['flush', 'table', 'inet', 'sallyport_test'],
+      ['flush', 'chain', 'inet', 'sallyport_test', 'translate'],
     ]) {
       kernel.notes.length = 0;
       nft(...line);
       await until('the note', () => kernel.notes.some(({ code }) => code === 'gateway_flushed'));
       expect(await ask(net, 'wan', 'tcp', wan, 8080)).toBe('lan hello');
     }
-    expect((await kernel.gateway.counters()).get('web')?.flowsTotal).toBe(3);
+    expect((await kernel.gateway.counters()).get('web')?.flowsTotal).toBe(4);
   });
 
   test('IPv6: translated at the gateway, and let through and listed where addresses are routed', async () => {
@@ -298,6 +299,7 @@ describe.skipIf(reason)('mappings in the kernel', () => {
       rule('over', 3000, 3000, { external: { address: wan, first: 3000, last: 4000 } }),
       rule('loop', 8090, 80, { internal: { address: '127.0.0.1', first: 80 } }),
       rule('mixed', 8091, 80, { external: { address: '2001:db8:1::1', first: 8091, last: 8091 } }),
+      rule('link', 8092, 80, { internal: { address: 'fe80::1', first: 80 } }),
     ]);
     expect(kernel.statuses.get('rdp-too')).toMatchObject({
       is: 'failed',
@@ -305,6 +307,7 @@ describe.skipIf(reason)('mappings in the kernel', () => {
     });
     expect(kernel.statuses.get('over')).toMatchObject({ is: 'failed', error: { code: 'conflict' } });
     expect(kernel.statuses.get('loop')).toMatchObject({ is: 'failed', error: { code: 'unsupported' } });
+    expect(kernel.statuses.get('link')).toMatchObject({ is: 'failed', error: { code: 'unsupported' } });
     expect(kernel.statuses.get('mixed')).toMatchObject({ is: 'failed', error: { code: 'bad_value' } });
     expect(await ask(net, 'wan', 'tcp', wan, 3389)).toBe('lan hello');
   });

@@ -143,6 +143,25 @@ test('a probe tells when a way fails and when it is back, without being traffic'
   await plane.stop('f');
 });
 
+test('of a range no port need be in use: a target that refuses has answered', async () => {
+  const port = await freePort();
+  const relay = (name: string, last: number) => ({
+    kind: 'mapping',
+    name,
+    listen: { port, last },
+    target: { host: '127.0.0.1', port: 1 },
+  });
+  await plane.open(relay('one', port), { probeMs: 50 });
+  await until('its outcome', () => plane.of('probe').some(({ id }) => id === 'one'));
+  await plane.stop('one');
+  await plane.open(relay('range', port + 1), { probeMs: 50 });
+  await until('its outcome', () => plane.of('probe').some(({ id }) => id === 'range'));
+  expect(plane.of('probe').map(({ id, status }) => [id, status?.ok])).toEqual([
+    ['one', false],
+    ['range', true],
+  ]);
+});
+
 test('no probe goes out while the link is away, and a dynamic forward takes a refusal for an answer', async () => {
   plane.link.set(false);
   await plane.open({ kind: 'dynamic', name: 'd', host: 'far', listen: { port: 0 } }, { probeMs: 30 });

@@ -28,3 +28,22 @@ it.each([
 ])('takes what it can: %o', (more) => {
   expect(() => checkForward(mapping(more))).not.toThrow();
 });
+
+it.each([
+  { via: 'nftables', target: { host: '192.168.1.20', port: 80 }, allow: ['2001:db8::/32'] },
+  { via: 'nftables', target: { host: '2001:db8::20', port: 80 }, allow: ['203.0.113.0/24', '10.0.0.0/8'] },
+])('refuses a list that would keep everybody out: %o', (more) => {
+  expect(() => checkForward(mapping(more))).toThrow(/no network of the allow list is IPv[46], as .* is/);
+});
+
+it.each([
+  { via: 'nftables', target: { host: '192.168.1.20', port: 80 }, allow: ['2001:db8::/32', '203.0.113.0/24'] },
+  { via: 'nftables', target: { host: 'printer', port: 80 }, allow: ['2001:db8::/32'] },
+  { via: 'relay', target: { host: '192.168.1.20', port: 80 }, allow: ['2001:db8::/32'] },
+])('takes one that lets somebody in: %o', (more) => {
+  expect(() => checkForward(mapping(more))).not.toThrow();
+});
+
+it.each(['0.0.0.0', '::', '224.0.0.1', 'ff02::1', '255.255.255.255'])('%s is no host to map to', (host) => {
+  expect(() => checkForward(mapping({ target: { host, port: 80 } }))).toThrow(`${host} is no host`);
+});

@@ -1,5 +1,6 @@
 // Commands that show what the engine found out about this machine and its surroundings.
 import { type Command, Option } from 'commander';
+import { formatPortRange } from '../../model/ports.ts';
 import { type FindingLevel, findingLevels } from '../../model/reports.ts';
 import { formatBytes } from '../../present/quantity.ts';
 import { safeText } from '../../present/sanitize.ts';
@@ -49,10 +50,11 @@ async function audit(context: Context, { json, level }: JsonFlag & { level: Find
   if (counts) context.exitCode = exitCodes.finding;
   if (json) {
     context.out.json(
-      rows.map(({ proto, address, port, owner, reach, layer, finding }) => ({
+      rows.map(({ proto, address, port, last, owner, reach, layer, finding }) => ({
         proto,
         address,
         port,
+        ...(last !== undefined && { last }),
         owner,
         reach,
         layer,
@@ -73,10 +75,10 @@ async function audit(context: Context, { json, level }: JsonFlag & { level: Find
       { title: 'LAYER', drop: 1 },
       { title: 'FINDING', min: 20, optional: true },
     ],
-    rows.map(({ proto, address, port, owner, reach, layer, finding }) => [
+    rows.map(({ proto, address, port, last, owner, reach, layer, finding }) => [
       proto,
       address,
-      String(port),
+      formatPortRange({ first: port, last: last ?? port }),
       owner,
       reach,
       layer,

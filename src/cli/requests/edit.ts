@@ -51,7 +51,7 @@ export const unsettable: Readonly<Record<string, { key: string; ssh?: true }>> =
 const flagsOf = {
   ssh: ['host', 'probe', 'compression', 'jump', 'identity', 'port', 'user', 'config', 'option'],
   dynamic: ['login'],
-  mapping: ['external', 'internal', 'proto', 'force', 'proxyProtocol', 'masquerade', 'helper'],
+  mapping: ['external', 'internal', 'proto', 'force', 'proxyProtocol', 'masquerade', 'helper', 'probe'],
   trigger: ['on', 'open', 'idle', 'second', 'source', 'from', 'to', 'maxOpen', 'closeFlows'],
   gateway: ['via', 'bind'],
 } as const;

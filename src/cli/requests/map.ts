@@ -6,7 +6,7 @@ import { type PortRange, parsePortRange, portCount } from '../../model/ports.ts'
 import { checked } from '../checked.ts';
 import { type CommonFlags, commonFields, declareCommon, waitMs, withoutNulls } from '../flags/common.ts';
 import type { Place } from '../paths.ts';
-import type { NewForwards } from './add.ts';
+import { type NewForwards, readProbe } from './add.ts';
 
 /** The flags only a mapping has, as typed. */
 export interface MapFlags extends CommonFlags {
@@ -18,6 +18,7 @@ export interface MapFlags extends CommonFlags {
   proxyProtocol?: boolean;
   masquerade?: boolean;
   helper?: string;
+  probe?: string;
 }
 
 export function declareMap(command: Command): Command {
@@ -29,7 +30,8 @@ export function declareMap(command: Command): Command {
     .option('--via <gateway>', 'relay, nftables or router (default: relay)')
     .option('--bind <address>', 'address to take connections on (relay: 127.0.0.1; nftables: all of this machine)')
     .option('--force', 'nftables: even over a port this machine listens on')
-    .option('--preset <preset>', "a known service's ports; sallyport presets lists them");
+    .option('--preset <preset>', "a known service's ports; sallyport presets lists them")
+    .option('--probe <duration>', 'how often its TCP target is tried; off: never');
   declareMappingExtras(command);
   return declareCommon(command);
 }
@@ -42,7 +44,7 @@ export function declareMappingExtras(command: Command): Command {
 }
 
 export function mappingFields(flags: MapFlags): Partial<Record<keyof Mapping, unknown>> {
-  const { proto, via, force, proxyProtocol, masquerade, helper } = flags;
+  const { proto, via, force, proxyProtocol, masquerade, helper, probe } = flags;
   return {
     ...(proto !== undefined && { proto }),
     ...(via !== undefined && { via }),
@@ -50,6 +52,7 @@ export function mappingFields(flags: MapFlags): Partial<Record<keyof Mapping, un
     ...(proxyProtocol && { proxyProtocol }),
     ...(masquerade && { masquerade }),
     ...(helper !== undefined && { helper }),
+    ...(probe !== undefined && { probe: readProbe(probe) }),
   };
 }
 

@@ -1,10 +1,10 @@
 import type { Mapping } from '../../model/config.ts';
 import { transports } from '../../model/ports.ts';
-import { dialDirect } from '../carriers/direct.ts';
 import type { ForwardContext, RunningForward } from './context.ts';
 import type { RelayListener } from './relay-tcp.ts';
 import { relayTcp } from './relay-tcp.ts';
 import { relayUdp } from './relay-udp.ts';
+import { probeTarget } from './target-probe.ts';
 
 /** A mapping carried by this very process: TCP, UDP or both, all its ports or none. */
 export class RelayForward implements RunningForward {
@@ -38,13 +38,8 @@ export class RelayForward implements RunningForward {
     for (const listener of this.listeners.splice(0)) listener.close();
   }
 
-  /** Datagrams need not be answered, so only TCP is tried, on the first port. */
   probe(signal: AbortSignal): Promise<void> | null {
-    if (this.mapping.proto === 'udp') return null;
-    const { host, port } = this.mapping.target;
-    return this.context
-      .device(host)
-      .then((address) => dialDirect({ host: address, port }, signal))
-      .then((socket) => void socket.destroy());
+    const { mapping, context } = this;
+    return probeTarget(mapping, context.device(mapping.target.host), signal);
   }
 }

@@ -51,6 +51,13 @@ function checkRule(rule: GatewayRule): GatewayRule {
       "name another address of this machine, or use '--via relay'",
     );
   }
+  if (/^fe[89ab]/.test(internal)) {
+    throw new SallyportError(
+      'unsupported',
+      `the kernel cannot map to ${internal}: a link-local address is one on each link`,
+      "name the device's other address, or its MAC address",
+    );
+  }
   if (external !== null && familyOf(external) !== family) {
     throw new SallyportError(
       'bad_value',

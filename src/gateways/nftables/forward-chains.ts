@@ -68,12 +68,18 @@ export interface ListedChain {
 /** Forward chains of others that end in a drop. */
 export async function droppingChains(kernel: Kernel, ours: RegExp): Promise<ListedChain[]> {
   const chains = foreignForwardChains((await kernel.list('-t', 'list', 'chains')) ?? [], ours);
-  const listed: ListedChain[] = [];
-  for (const chain of chains) {
-    const listing = (await kernel.listText('-t', 'list', 'table', chain.family, chain.table)) ?? '';
-    if (dropsTheRest(chain, listing)) listed.push({ chain, listing });
-  }
-  return listed;
+  if (chains.length === 0) return [];
+  // nft 1.0.6 would read all elements of a table listed by itself, a block list's say, also when told to leave them out
+  const ruleset = (await kernel.listText('-t', 'list', 'ruleset')) ?? '';
+  return chains
+    .map((chain) => ({ chain, listing: tableOf(chain, ruleset) }))
+    .filter(({ chain, listing }) => dropsTheRest(chain, listing));
+}
+
+/** The text of a chain's table, cut out of that of the whole ruleset. */
+function tableOf({ family, table }: ForwardChain, ruleset: string): string {
+  const start = `\n${ruleset}`.indexOf(`\ntable ${family} ${table} {\n`);
+  return start < 0 ? '' : ruleset.slice(start, ruleset.indexOf('\n}\n', start));
 }
 
 const sees = ({ family }: ForwardChain, target: string) =>

@@ -11,6 +11,7 @@ import type { KernelTrigger } from './kernel-triggers.ts';
 import { type MachineLinks, machineLinks } from './links.ts';
 import { ruleId } from './mappings.ts';
 import { OwnerCounts } from './owner-counts.ts';
+import { repeat } from './repeat.ts';
 import { fullText } from './ruleset.ts';
 import { serial } from './serial.ts';
 import { reportStanding, type Standing } from './standing.ts';
@@ -72,8 +73,8 @@ export function createNftablesGateway(options: NftablesOptions): NftablesGateway
   const triggerWatch = new TriggerWatch(keeper, flowTable, options.triggerReports ?? silent);
   let wantedTriggers: readonly KernelTrigger[] = [];
   let standing: Standing | null = null;
-  let watch: NodeJS.Timeout | null = null;
-  let ownersWatch: NodeJS.Timeout | null = null;
+  let watch: (() => void) | null = null;
+  let ownersWatch: (() => void) | null = null;
   let beats = 0;
   let trouble = '';
   let nextLook = 0;
@@ -185,18 +186,17 @@ export function createNftablesGateway(options: NftablesOptions): NftablesGateway
   }
 
   function startWatch(): void {
-    watch ??= setInterval(() => void exclusive(beat).catch(troubled), watchMs).unref();
+    watch ??= repeat(watchMs, () => exclusive(beat).catch(troubled));
     if (!triggerWatch.armed && ownersWatch !== null) {
-      clearInterval(ownersWatch);
+      ownersWatch();
       ownersWatch = null;
     }
-    if (triggerWatch.armed)
-      ownersWatch ??= setInterval(() => void exclusive(() => lookAtOwners()).catch(troubled), 1000).unref();
+    if (triggerWatch.armed) ownersWatch ??= repeat(1000, () => exclusive(() => lookAtOwners()).catch(troubled));
   }
 
   function stopWatch(): void {
-    if (watch !== null) clearInterval(watch);
-    if (ownersWatch !== null) clearInterval(ownersWatch);
+    watch?.();
+    ownersWatch?.();
     watch = null;
     ownersWatch = null;
   }

@@ -63,24 +63,33 @@ export class TableKeeper {
 
   /** Counters and sets of the table; all of it as JSON takes nft 1.0.6 minutes where ranges are large. */
   async #read(): Promise<readonly NftObject[] | null> {
-    const counters = await this.#kernel.list('-t', 'list', 'counters', 'table', 'inet', this.#table);
-    if (counters === null) return null;
+    const outline = await this.#outline();
+    if (outline === null) return null;
     const sets = await this.#kernel.list('list', 'sets', 'table', 'inet', this.#table);
-    return sets === null ? null : [...counters, ...sets];
+    return sets === null ? null : [...outline.filter(({ counter }) => counter !== undefined), ...sets];
   }
 
-  /** Whether the table is still there as it was made, by its mark, and looked at closely by the rules of its hooks. */
+  /**
+   * Our table without its elements; null while it is away. Of nft 1.0.6's listings only that of the whole ruleset leaves the
+   * elements in the kernel when told to: one of a table, a chain or its counters reads all of them, seconds for a large range.
+   */
+  async #outline(): Promise<readonly NftObject[] | null> {
+    const found = (await this.#kernel.list('-t', 'list', 'ruleset', 'inet')) ?? [];
+    const mine = found.filter((object) => Object.values(object)[0]?.table === this.#table);
+    return found.some(({ table }) => table?.name === this.#table) ? mine : null;
+  }
+
+  /** Whether the table is still there as it was made, by its mark, and looked at closely by how many rules its chains have. */
   async intact(closely = true): Promise<boolean> {
     if (this.#installed === null) return true;
     const mark = configMark(this.#installed);
-    // one at a time: nft 1.0.6 loses a chain when several are listed by one command
-    if ((await this.#kernel.list('list', 'set', 'inet', this.#table, mark)) === null) return false;
-    for (const hook of closely ? ['nat_pre', 'forward'] : []) {
-      const found = await this.#kernel.list('-t', 'list', 'chain', 'inet', this.#table, hook);
-      const rules = found?.filter(({ rule }) => rule !== undefined).length;
-      if (rules !== this.#installed.objects.get(hook)?.rules?.length) return false;
-    }
-    return true;
+    if (!closely) return (await this.#kernel.list('list', 'set', 'inet', this.#table, mark)) !== null;
+    const outline = await this.#outline();
+    if (outline === null || !setNames(outline).has(mark)) return false;
+    const rules = Map.groupBy(outline, ({ rule }) => rule?.chain);
+    return [...this.#installed.objects].every(
+      ([name, { kind, rules: made = [] }]) => kind !== 'chain' || (rules.get(name)?.length ?? 0) === made.length,
+    );
   }
 
   /** Makes the table again after somebody took it away, with the counters and owners last seen. */
@@ -109,7 +118,7 @@ export class TableKeeper {
   /** Counters as they stand; the last ones known while the table is away. */
   async counters(): Promise<ReadonlyMap<string, Count>> {
     if (this.#installed === null) return new Map();
-    const found = await this.#kernel.list('-t', 'list', 'counters', 'table', 'inet', this.#table);
+    const found = await this.#outline();
     if (found !== null) this.#counters = countersOf(found);
     return this.#counters;
   }

@@ -253,11 +253,41 @@ describe('mappings of the kernel', () => {
     expect(row?.finding?.code).toBe(code);
   });
 
+  test('one to an IPv6 address is open on those of this machine', () => {
+    const six = kernel({ internal: { address: '2001:db8::20', first: 80 } });
+    expect(only({ kernelMappings: [six] })?.address).toBe('::');
+  });
+
   test('a range is one row', () => {
     expect(only({ kernelMappings: [kernel({ external: { address: null, first: 1000, last: 1010 } })] })).toMatchObject({
       port: 1000,
       last: 1010,
     });
+  });
+});
+
+describe('ports in a row', () => {
+  const range = forward({
+    name: 'voice',
+    kind: 'mapping',
+    proto: 'udp',
+    listen: { address: '0.0.0.0', port: 5000, last: 5004 },
+    target: { host: '192.168.1.20', port: 5000 },
+  });
+  const ports = [5000, 5001, 5003, 5004];
+
+  test('of a forward are one row, as far as the same is to be said of them', () => {
+    const listeners = ports.map((port) => ({ ...listener(`udp/0.0.0.0:${port}`, 'node', engine) }));
+    const rows = auditRows({ ...none, listeners, forwards: [range] });
+    expect(rows.map(({ port, last, owner }) => [port, last, owner])).toEqual([
+      [5000, 5001, 'voice'],
+      [5003, 5004, 'voice'],
+    ]);
+  });
+
+  test('of another program stay rows of their own', () => {
+    const listeners = ports.map((port) => listener(`tcp/0.0.0.0:${port}`));
+    expect(auditRows({ ...none, listeners })).toHaveLength(4);
   });
 });
 
