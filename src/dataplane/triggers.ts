@@ -81,11 +81,13 @@ export class TriggerWatcher {
    */
   began(flow: Flow, to: Destination): boolean {
     if (this.watches.length === 0) return false;
+    const { address } = flow.start;
+    const host = address === null ? thisHost : normalAddress(address);
+    // A client that reset its connection before it was looked at has no address any more.
+    if (host === null) return false;
     let undecided = false;
     for (const watch of this.watches) {
-      if (!watch.matches(to.proto, to.port)) continue;
-      const host = flow.start.address === null ? thisHost : (normalAddress(flow.start.address) ?? flow.start.address);
-      if (!watch.from(host)) continue;
+      if (!watch.matches(to.proto, to.port) || !watch.from(host)) continue;
       if (watch.to !== null && normalAddress(to.host) === null) {
         undecided = true;
         continue;

@@ -121,6 +121,8 @@ export function createTriggers(options: TriggersOptions) {
     trigger.used = meter.present(config.name);
     try {
       trigger.way = ways.open(config, host, trigger.link);
+      // What kept an earlier call from opening anything is over.
+      armed(trigger);
     } catch (error) {
       armed(trigger, toFailure(error));
     }
@@ -209,14 +211,18 @@ export function createTriggers(options: TriggersOptions) {
     }
   };
 
+  /** A port cannot open on the far side of a call that went over no SSH connection. */
+  const withoutLink = ({ via }: Trigger, link: string | null): SallyportError | null =>
+    via === 'remote' && (link === null || options.linkDest(link) === null) ? noLink() : null;
+
   const adopt = (trigger: FlowTrigger) => {
-    const { name, via } = trigger.config;
+    const { name } = trigger.config;
     const old = kept.get(name);
     kept.delete(name);
     if (old === undefined || old.expiresAtMs <= now()) return;
     trigger.claims.adopt({ host: old.host, openedAt: old.openedAtMs, expiresAt: old.expiresAtMs });
     trigger.link = old.link;
-    if (via === 'remote' && (old.link === null || options.linkDest(old.link) === null)) {
+    if (withoutLink(trigger.config, old.link) !== null) {
       trigger.orphaned = true;
       timer ??= setInterval(look, lookEveryMs);
     } else {
@@ -313,8 +319,10 @@ export function createTriggers(options: TriggersOptions) {
         touch(trigger, call.host);
         return;
       }
-      if (trigger.config.via === 'remote' && (call.link === null || options.linkDest(call.link) === null)) {
-        armed(trigger, noLink().failure);
+      const obstacle = ways.obstacle(trigger.config, call.host) ?? withoutLink(trigger.config, call.link);
+      if (obstacle !== null) {
+        // A host that nothing can open for takes the port from nobody.
+        if (trigger.way === null) armed(trigger, obstacle.failure);
         return;
       }
       const outcome = trigger.claims.claim(call.host, now());
@@ -346,9 +354,10 @@ export function createTriggers(options: TriggersOptions) {
         return options.opened(name);
       }
       const trigger = named(name);
-      const { via, idle } = trigger.config;
-      if (via === 'remote' && (trigger.link === null || options.linkDest(trigger.link) === null)) throw noLink();
-      act(trigger, trigger.claims.openManually(host, forMs ?? parseDuration(idle), now()));
+      const { config } = trigger;
+      const obstacle = ways.obstacle(config, host) ?? withoutLink(config, trigger.link);
+      if (obstacle !== null) throw obstacle;
+      act(trigger, trigger.claims.openManually(host, forMs ?? parseDuration(config.idle), now()));
       return options.opened(name);
     },
 
@@ -364,7 +373,12 @@ export function createTriggers(options: TriggersOptions) {
       const config = kernel ?? named(name).config;
       if (!sourceFilter({ allow: config.from ?? [] })(host))
         return { would: 'refuse', why: `${host} is outside what --from lets trigger` };
-      if (kernel === undefined) return named(name).claims.trial(host, now());
+      if (kernel === undefined) {
+        const obstacle = ways.obstacle(config, host);
+        return obstacle === null
+          ? named(name).claims.trial(host, now())
+          : { would: 'refuse', why: obstacle.failure.message };
+      }
       await options.lookAtKernel();
       return trialOf(options.opened(name)[0]?.host ?? null, kernel.second, host);
     },

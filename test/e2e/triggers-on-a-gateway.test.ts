@@ -167,5 +167,10 @@ describe.skipIf(kernelMissing || missing('miniupnpd'))('behind a router', () => 
     expect(shown).toMatchObject({ state: 'up', error: null, opened: [{ host: addresses.lan2.v4, ports: '5113' }] });
     await until('the lease to be given back', () => router.mapped().length === 0);
     expect(await inbound()).toBeNull();
+
+    // Where this machine itself calls, the lease leads straight to it.
+    await echoServer(topology, 'lan', 'tcp', 5113);
+    expect(await ask(topology, 'lan', 'tcp', addresses.lan.v4, 7000)).toBe('wan hello');
+    await until('a way to this machine', async () => (await inbound()) === 'lan hello');
   });
 });

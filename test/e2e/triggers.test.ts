@@ -11,7 +11,7 @@ import { type ProgramHome, programHome, runUnder } from '../support/program.ts';
 import { Sshd } from '../support/sshd.ts';
 import { missing } from '../support/tools.ts';
 import { triggerCases } from '../support/trigger-cases.ts';
-import { answers, type Ground, type Inside, must, opened } from '../support/trigger-ground.ts';
+import { answers, type Ground, type Inside, must, opened, show } from '../support/trigger-ground.ts';
 import { until } from '../support/until.ts';
 
 const idOf = (what: '-u' | '-g') => Number(execFileSync('id', [what, 'nobody'], { encoding: 'utf8' }));
@@ -188,6 +188,26 @@ describe.skipIf(missing('sshd', 'ssh') || process.getuid?.() !== 0)(
         await answers(ground, 'first');
         expect((await opened(ground))[0]?.host).toBe(loopbackHosts.first);
         expect(await opened(ground, 'next')).toEqual([]);
+      });
+
+      test('nothing opens towards this machine itself, where a relay would lead back to itself', async () => {
+        await relay();
+        const ground = at(through());
+        await must(ground, 'trigger', 'irc', ...trigger(), '--idle', '30s', '--up');
+        expect(await askFrom('127.0.0.1', ports.forward)).toBe('irc hello');
+        const told = await until('the word of it', async () => (await show(ground)).error);
+        expect(told.message).toBe('a relay on 127.0.0.1 towards 127.0.0.1 would lead back to itself');
+        expect(await inbound()).toBeNull();
+        expect(await show(ground)).toMatchObject({ opened: [], flowsTotal: 0, state: 'up' });
+        expect((await must(ground, 'trigger', 'irc', '--try', '127.0.0.1', '--json')).json()).toMatchObject({
+          would: 'refuse',
+        });
+        expect((await run(['open', 'irc', '--host', '127.0.0.1'])).code).toBe(1);
+
+        // It was taken from nobody.
+        await ground.call('first');
+        await answers(ground, 'first');
+        expect((await show(ground)).error).toBeNull();
       });
 
       test('a thousand calls of a host are one claim', async () => {

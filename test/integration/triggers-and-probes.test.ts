@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -104,6 +105,18 @@ test("a relay's target given by name counts once it is resolved", async () => {
   await plane.open({ kind: 'mapping', name: 'm', listen: { port }, target: { host: 'localhost', port: target } });
   await ask(port, 'x');
   expect(plane.of('call')).toHaveLength(1);
+});
+
+test('a client that resets before it is looked at has no address, and calls for nobody', async () => {
+  const { port: target } = keep(await echo());
+  arm(watch(target));
+  const port = await plane.open(local(target));
+  // This process takes the connection only once the other is through with it.
+  const script = `const s = require('net').connect(${port}, '127.0.0.1', () => s.resetAndDestroy());`;
+  spawnSync(process.execPath, ['-e', script]);
+  await until('the connection', () => plane.counts('f').flowsTotal === 1);
+  await ask(port, 'x');
+  expect(plane.of('call').map(({ host }) => host)).toEqual(['127.0.0.1']);
 });
 
 test('through SOCKS, and over UDP', async () => {

@@ -79,6 +79,12 @@ test('ranges of one trigger that overlap are one', () => {
   expect(check(trigger({ open }))).toMatchObject({ open: [{ proto: 'tcp', first: 113, last: 130 }] });
 });
 
+test('a set with one place is swept often, so that a host whose time is over keeps the next one out for a moment only', () => {
+  const { accepted } = checkTriggers([trigger()], [], links());
+  const host = buildRuleset([], accepted, []).objects.get(`${triggerId('irc')}_host4`);
+  expect(host?.body).toMatch(/size 1;.* gc-interval 100ms$/);
+});
+
 test('a hundred triggers are elements of the same maps, and chains only their own packets visit', () => {
   const many = Array.from({ length: 100 }, (_, i) =>
     trigger({

@@ -1,7 +1,8 @@
 // The ways a call of the engine's own flows can open: a relay here, a rule in the kernel, a lease on the router with a
 // relay behind it, or a remote forward on the SSH server the call went over.
 import type { GatewayRule } from '../../gateways/gateway.ts';
-import { lanAddress } from '../../machine/interfaces.ts';
+import { isOwnAddress, lanAddress } from '../../machine/interfaces.ts';
+import { addressReach, normalAddress } from '../../model/cidr.ts';
 import type { Trigger } from '../../model/config.ts';
 import { SallyportError } from '../../model/errors.ts';
 import type { RunRequest, Runs } from '../runs.ts';
@@ -31,6 +32,18 @@ export function createWays({ runs, setRules, linkDest }: WaysOptions) {
   };
 
   return {
+    /** Why nothing can be opened towards this host, whoever holds the port; null where it can. */
+    obstacle({ via, bind = '127.0.0.1' }: Trigger, host: string): SallyportError | null {
+      const hint = 'what runs on this machine is reached at its own addresses already';
+      if (via === 'relay' && leadsBack(bind, host)) {
+        return new SallyportError('unsupported', `a relay on ${bind} towards ${host} would lead back to itself`, hint);
+      }
+      if (via === 'nftables' && addressReach(host) === 'host') {
+        return new SallyportError('unsupported', `the kernel cannot lead to ${host}`, hint);
+      }
+      return null;
+    },
+
     /**
      * Opens all of a trigger's ports towards a host.
      * @param link the one the host's call went over; null where it went over none
@@ -57,7 +70,8 @@ export function createWays({ runs, setRules, linkDest }: WaysOptions) {
             ranges.map((range) => gateRule(config, range, '')),
           );
           void lanAddress().then((own) => {
-            if (!way.closed) start(way, relays(config, ranges, host, own ?? '*'));
+            // The router leads to this machine: where that is who called, the way ends here.
+            if (!way.closed && !leadsBack(own ?? '*', host)) start(way, relays(config, ranges, host, own ?? '*'));
           });
           break;
         case 'remote':
@@ -73,6 +87,16 @@ export function createWays({ runs, setRules, linkDest }: WaysOptions) {
       if (config.via === 'nftables' || config.via === 'router') setRules(config.name, config.via, []);
     },
   };
+}
+
+/** Whether a connection to `host` meets the listener at `bind` on the same port. */
+function leadsBack(bind: string, host: string): boolean {
+  const to = normalAddress(host);
+  if (to === null || !isOwnAddress(to)) return false;
+  if (bind === '*' || bind === '::') return true;
+  if (bind === '0.0.0.0') return !to.includes(':');
+  if (bind === 'localhost') return to === '127.0.0.1' || to === '::1';
+  return normalAddress(bind) === to;
 }
 
 const common = ({ name, session, allow, deny, maxFlows, rate, idleFlow }: Trigger) => ({

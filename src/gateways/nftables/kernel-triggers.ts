@@ -1,6 +1,7 @@
 // Triggers in the packet path. A host's call puts it into a set that holds one host (`host`), then into the map
 // translation reads (`owner`); both expire by themselves, so an engine that died leaves nothing open. The order
-// matters: a full set stops the statement, and the map is not touched for a second host.
+// matters: a full set stops the statement, and the map is not touched for a second host. Where the last caller takes it
+// over, `host` has room for those before as well: each has its own time there, and only the one in `owner` counts.
 import { createHash } from 'node:crypto';
 import { disjointIntervals } from '../../model/intervals.ts';
 import type { Transport } from '../../model/ports.ts';
@@ -63,6 +64,8 @@ export const triggerSets = (id: string, v: 4 | 6) => ({
 const families = [4, 6] as const;
 const ip = { 4: 'ip', 6: 'ip6' } as const;
 const nfFamily = (v: 4 | 6): Family => (v === 4 ? 'ipv4' : 'ipv6');
+/** How late a set with one place sees that the host in it is over, and takes the next. */
+const sweepMs = 100;
 const ms = (time: number) => `${Math.max(1, Math.round(time))}ms`;
 
 function addSets(table: RulesetBuilder, id: string, trigger: PlacedTrigger): void {
@@ -72,7 +75,8 @@ function addSets(table: RulesetBuilder, id: string, trigger: PlacedTrigger): voi
     // a taken-over entry is only marked dead and goes a second later; many can pile up in that time
     const size = second === 'first' ? { host: 1, owner: 2 } : { host: 256, owner: 65_535 };
     const flags = 'flags dynamic,timeout; timeout';
-    table.add('set', sets.host, `type ipv${v}_addr; size ${size.host}; ${flags} ${ms(idleMs)}`);
+    const sweep = `gc-interval ${ms(sweepMs)}`;
+    table.add('set', sets.host, `type ipv${v}_addr; size ${size.host}; ${flags} ${ms(idleMs)}; ${sweep}`);
     table.add('map', sets.owner, `type nf_proto : ipv${v}_addr; size ${size.owner}; ${flags} ${ms(idleMs)}`);
     table.add('set', sets.gate, `type nf_proto; size 64; ${flags} ${ms(trigger.maxOpenMs ?? idleMs)}`);
     table.add('set', sets.pin, `type nf_proto; size 64; ${flags} ${ms(idleMs)}`);
@@ -184,6 +188,8 @@ function trafficRules(id: string, trigger: PlacedTrigger): string[] {
       rules.push(`${mine} ${held}${counted(id, way)} accept`);
     }
   }
+  // translated towards a host whose own time is over: what others use does not keep it open
+  rules.push(`ct state new ct direction original goto ${id}_refuse`);
   // UDP has no end: without an owner its associations are over
   rules.push('meta l4proto udp drop');
   if (trigger.closeFlows) rules.push('meta l4proto tcp reject with tcp reset');
@@ -206,7 +212,7 @@ function gateRules(id: string, trigger: PlacedTrigger): string[] {
   return [...rules, counted(id, 'new')];
 }
 
-const reftrafficRules = ['meta l4proto tcp reject with tcp reset', 'reject with icmpx port-unreachable'];
+const refuseRules = ['meta l4proto tcp reject with tcp reset', 'reject with icmpx port-unreachable'];
 
 /** Adds checked triggers (see `checkTriggers`) to the table. */
 export function addTriggers(table: RulesetBuilder, triggers: readonly PlacedTrigger[]): void {
@@ -233,7 +239,7 @@ export function addTriggers(table: RulesetBuilder, triggers: readonly PlacedTrig
     table.chain(`${id}_claim`, claimRules(id, trigger));
     table.chain(`${id}_translate`, translateRules(id, trigger));
     table.chain(`${id}_use`, trafficRules(id, trigger));
-    table.chain(`${id}_refuse`, reftrafficRules);
+    table.chain(`${id}_refuse`, refuseRules);
     table.chain(`${id}_closed`, [...outsideRules(trigger), `goto ${id}_refuse`]);
     table.chain(`${id}_gate`, [`ct state new ct direction original jump ${id}_enter`, `goto ${id}_use`]);
     table.chain(`${id}_count`, [counted(id, 'new')]);

@@ -129,12 +129,14 @@ export class TriggerWatch {
     const hosts = sets.get(names.host) ?? [];
     let [current] = hosts;
     if (current === undefined) return null;
-    if (hosts.length > 1) {
+    if (trigger.second === 'last') {
       const owner = await this.#keeper.mapValue(names.owner);
-      current = hosts.find(({ value }) => value === owner) ?? current;
-      // hosts that lost it must not keep it open for the one that has it
+      current = hosts.find(({ value }) => value === owner);
+      // where nothing is translated, hosts that lost it would stay within reach
       const lost = hosts.filter((host) => host !== current).map(({ value }) => value);
-      await this.#keeper.edit(`delete element inet TABLE ${names.host} { ${lost.join(', ')} }\n`).catch(() => {});
+      if (lost.length > 0)
+        await this.#keeper.edit(`delete element inet TABLE ${names.host} { ${lost.join(', ')} }\n`).catch(() => {});
+      if (current === undefined) return null;
     }
     let expiresMs = current.expiresMs;
     if (trigger.maxOpenMs !== null) {
