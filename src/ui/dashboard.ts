@@ -85,11 +85,14 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     settle();
     for (const listener of [...listeners]) listener();
   };
-  /** Something to show has changed: drawn soon, together with what else changes until then. */
+  /**
+   * Something to show has changed: drawn soon, together with what else changes until then. What the first frame shows is
+   * not held up: one answer leads to the next question, and each would wait its turn.
+   */
   const changed = () => {
     scene = null;
     if (stopped || cancelNotify !== null) return;
-    cancelNotify = clock.after(coalesceMs, () => {
+    cancelNotify = clock.after(samples.seeded(null) ? coalesceMs : 0, () => {
       cancelNotify = null;
       notify();
     });

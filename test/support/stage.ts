@@ -64,6 +64,8 @@ export async function openStage({
   rows = 40,
   glyphs = unicodeGlyphs as Glyphs,
   prompts = false,
+  /** The time given to it before anybody looks. */
+  openMs = 200,
 } = {}): Promise<Stage> {
   const clock = createTestClock();
   const engine = createFakeEngine({ scenario, now: clock.now });
@@ -124,7 +126,7 @@ export async function openStage({
     },
     stop: dashboard.stop,
   };
-  await settle(200);
+  await settle(openMs);
   return stage;
 }
 

@@ -9,6 +9,12 @@ const iso = (ms: number) => new Date(ms).toISOString();
 const called = (method: string) => stage?.engine.calls.filter((call) => call.method === method) ?? [];
 const selectedName = () => stage?.scene().forward?.name;
 
+test('the first picture, its graph included, is there as soon as the engine has answered', async () => {
+  stage = await openStage({ openMs: 0 });
+  expect(stage.scene().picture?.snapshot.order).toHaveLength(16);
+  expect(stage.scene().samples.seeded(null)).toBe(true);
+});
+
 test('the cursor stays with its forward when rows before it go, and with its place when it goes itself', async () => {
   stage = await openStage();
   await stage.press('j', 'j');
