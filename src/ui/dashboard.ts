@@ -1,5 +1,6 @@
 // The dashboard without a screen: takes keys, talks to the engine, and has a scene for whoever draws it.
 import type { Client } from '../client/client.ts';
+import type { ForwardSchema } from '../model/config.ts';
 import { toFailure } from '../model/errors.ts';
 import { forwardStates } from '../model/state.ts';
 import { asciiGlyphs, type Glyphs } from '../present/glyphs.ts';
@@ -35,6 +36,8 @@ export interface DashboardOptions {
   readonly terminal: TerminalDoor;
   /** Host names from the person's ssh configuration, read when a form asks for a host. */
   readonly sshHosts: () => readonly string[];
+  /** What a form's forward is checked by. It may come after the first frame, for it takes as long to make. */
+  readonly schema: Promise<ForwardSchema>;
 }
 
 const toastMs = 5000;
@@ -147,6 +150,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     clock,
     terminal,
     sshHosts: options.sshHosts,
+    schema: options.schema,
     act(action: Action) {
       const next = reduce(ui, action);
       if (next === ui) return;

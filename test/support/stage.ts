@@ -1,4 +1,5 @@
 // The dashboard on a fake engine and a clock that only moves when told: every screen is a matter of the keys pressed.
+import { Forward } from '../../src/model/config.ts';
 import { asciiGlyphs, type Glyphs, unicodeGlyphs } from '../../src/present/glyphs.ts';
 import { type Line, plainText } from '../../src/present/line.ts';
 import type { Clock } from '../../src/ui/clock.ts';
@@ -66,6 +67,7 @@ export async function openStage({
   prompts = false,
   /** The time given to it before anybody looks. */
   openMs = 200,
+  schema = Promise.resolve(Forward),
 } = {}): Promise<Stage> {
   const clock = createTestClock();
   const engine = createFakeEngine({ scenario, now: clock.now });
@@ -79,6 +81,7 @@ export async function openStage({
     glyphs,
     size: { columns, rows },
     sshHosts: () => ['gate', 'bastion.example.com'],
+    schema,
     terminal: {
       copy: (text) => void copied.push(text),
       notify: (text) => void notified.push(text),
