@@ -5,6 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as esbuild from 'esbuild';
 import { buildId } from './build-id.ts';
+import { startLater } from './start-later.ts';
 
 const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
 
@@ -70,15 +71,7 @@ await esbuild.build({
         }));
       },
     },
-    {
-      // Yoga fetches its own embedded WebAssembly, and only for that Node would load its whole HTTP client.
-      name: 'yoga-without-fetch',
-      setup(build) {
-        build.onLoad({ filter: /yoga-wasm-base64-esm\.js$/ }, ({ path: file }) => ({
-          contents: readFileSync(file, 'utf8').replaceAll('"function"!=typeof fetch', 'true'),
-        }));
-      },
-    },
+    startLater,
   ],
   // CommonJS dependencies inside an ES bundle still call require.
   banner: {

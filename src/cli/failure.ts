@@ -1,5 +1,5 @@
-import { CommanderError } from 'commander';
-import { type Failure, SallyportError, toFailure } from '../model/errors.ts';
+import type { CommanderError } from 'commander';
+import { type Failure, SallyportError } from '../model/errors.ts';
 import { safeText } from '../present/sanitize.ts';
 import type { Output } from './output.ts';
 
@@ -12,11 +12,6 @@ export function reportFailure(out: Output, failure: Failure, json: boolean): voi
   }
   out.warn(`sallyport: ${safeText(message)}`);
   if (hint !== '') out.warn(`try: ${safeText(hint)}`);
-}
-
-/** Anything thrown as a failure, the parser's complaints included. */
-export function failureOf(error: unknown): Failure {
-  return error instanceof CommanderError ? parserFailure(error, '').failure : toFailure(error);
 }
 
 /**

@@ -1,11 +1,11 @@
-import { CommanderError } from 'commander';
 import { engineBeside } from '../client/connect.ts';
+import { toFailure } from '../model/errors.ts';
 import { findHome } from '../model/home.ts';
 import { list } from './commands/ls.ts';
 import { type Context, contextFrom } from './context.ts';
 import { openDashboard } from './dashboard.ts';
 import { exitCodeOf } from './exit.ts';
-import { failureOf, reportFailure } from './failure.ts';
+import { reportFailure } from './failure.ts';
 import { outputTo } from './output.ts';
 import { readRemote, runRemote } from './remote.ts';
 import { Interrupted } from './terminal.ts';
@@ -25,8 +25,8 @@ async function run(context: Context): Promise<number> {
     return context.exitCode;
   }
   // The dashboard's first frame does not wait for all the commands to be read.
-  const { buildProgram } = await import('./program.ts');
-  await buildProgram(context).parseAsync([...argv], { from: 'user' });
+  const { runProgram } = await import('./program.ts');
+  await runProgram(context);
   return context.exitCode;
 }
 
@@ -48,10 +48,9 @@ let code: number;
 try {
   code = await run(context);
 } catch (error) {
-  if (error instanceof CommanderError && error.exitCode === 0) code = 0;
-  else if (error instanceof Interrupted) code = interrupted;
+  if (error instanceof Interrupted) code = interrupted;
   else {
-    const failure = failureOf(error);
+    const failure = toFailure(error);
     reportFailure(context.out, failure, context.json);
     code = exitCodeOf(failure.code);
   }

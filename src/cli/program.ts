@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { version } from '../model/build.ts';
 import { registerAdd } from './commands/add.ts';
 import { registerChange } from './commands/change.ts';
@@ -49,6 +49,19 @@ export function buildProgram(context: Context): Command {
   }
   prepare(program, [], context);
   return program;
+}
+
+/**
+ * Runs the command that the words name. Help and the like, which commander ends with an error, are done when it returns.
+ * @throws SallyportError `usage` for what it does not understand, and what the command throws
+ */
+export async function runProgram(context: Context): Promise<void> {
+  try {
+    await buildProgram(context).parseAsync([...context.argv], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode !== 0) throw parserFailure(error, '');
+  }
 }
 
 /** Gives a command and those below it our voice: errors in our form, examples, output through the context. */

@@ -200,6 +200,7 @@ export type Mapping = z.infer<typeof Mapping>;
 export type Trigger = z.infer<typeof Trigger>;
 export type PortSet = z.infer<typeof portSet>;
 export type Forward = z.infer<typeof Forward>;
+export type ForwardSchema = typeof Forward;
 export type ForwardKind = Forward['kind'];
 export type Settings = z.infer<typeof Settings>;
 export type Config = z.infer<typeof Config>;

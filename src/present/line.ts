@@ -2,7 +2,7 @@
 // of these, so that what is shown can be tested as plain text and no string carries colour codes before it is painted.
 
 import stringWidth from 'string-width';
-import { graphemesOf } from './graphemes.ts';
+import { graphemesOf, isPlain } from './graphemes.ts';
 import { safeText } from './sanitize.ts';
 import type { ColourRole } from './states.ts';
 
@@ -26,12 +26,10 @@ export function seg(text: string, role: Role = 'plain', bold = false): Segment {
 }
 
 const printable = /^[\x20-\x7e]*$/;
-// ASCII and the signs drawn here: one column each. Measuring them by the table would be half of a frame's cost.
-const singleWidth = /^[\x20-\x7e\u00b7\u2026\u2190-\u2193\u2500-\u25f7\u2713\u2716\u2800-\u28ff]*$/;
 
 /** Terminal columns a text takes. */
 export function textWidth(text: string): number {
-  return singleWidth.test(text) ? text.length : stringWidth(text);
+  return isPlain(text) ? text.length : stringWidth(text);
 }
 
 /** The longest beginning of a text that fits, with an ellipsis where something is left out. */
@@ -40,7 +38,7 @@ export function cutText(text: string, width: number, ellipsis = '…'): string {
   if (textWidth(text) <= width) return text;
   const room = width - textWidth(ellipsis);
   if (room <= 0) return ellipsis.slice(0, width);
-  if (singleWidth.test(text)) return text.slice(0, room) + ellipsis;
+  if (isPlain(text)) return text.slice(0, room) + ellipsis;
   let out = '';
   let used = 0;
   for (const { segment } of graphemesOf(text)) {
@@ -133,7 +131,7 @@ export function sliceLine(line: Line, from: number, to: number): Line {
   for (const segment of line) {
     const end = at + textWidth(segment.text);
     if (end > from && at < to) {
-      if (singleWidth.test(segment.text)) {
+      if (isPlain(segment.text)) {
         out.push({ ...segment, text: segment.text.slice(Math.max(0, from - at), to - at) });
       } else {
         let text = '';

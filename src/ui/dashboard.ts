@@ -1,5 +1,6 @@
 // The dashboard without a screen: takes keys, talks to the engine, and has a scene for whoever draws it.
 import type { Client } from '../client/client.ts';
+import type { ForwardSchema } from '../model/config.ts';
 import { toFailure } from '../model/errors.ts';
 import { forwardStates } from '../model/state.ts';
 import { asciiGlyphs, type Glyphs } from '../present/glyphs.ts';
@@ -35,6 +36,8 @@ export interface DashboardOptions {
   readonly terminal: TerminalDoor;
   /** Host names from the person's ssh configuration, read when a form asks for a host. */
   readonly sshHosts: () => readonly string[];
+  /** What a form's forward is checked by. It may come after the first frame, for it takes as long to make. */
+  readonly schema: Promise<ForwardSchema>;
 }
 
 const toastMs = 5000;
@@ -85,11 +88,14 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     settle();
     for (const listener of [...listeners]) listener();
   };
-  /** Something to show has changed: drawn soon, together with what else changes until then. */
+  /**
+   * Something to show has changed: drawn soon, together with what else changes until then. What the first frame shows is
+   * not held up: one answer leads to the next question, and each would wait its turn.
+   */
   const changed = () => {
     scene = null;
     if (stopped || cancelNotify !== null) return;
-    cancelNotify = clock.after(coalesceMs, () => {
+    cancelNotify = clock.after(samples.seeded(null) ? coalesceMs : 0, () => {
       cancelNotify = null;
       notify();
     });
@@ -144,6 +150,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     clock,
     terminal,
     sshHosts: options.sshHosts,
+    schema: options.schema,
     act(action: Action) {
       const next = reduce(ui, action);
       if (next === ui) return;

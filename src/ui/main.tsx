@@ -2,7 +2,7 @@ import os from 'node:os';
 import type { ReadStream, WriteStream } from 'node:tty';
 import { render, type SuspendTerminal } from 'ink';
 import type { Client } from '../client/client.ts';
-import type { Settings } from '../model/config.ts';
+import type { ForwardSchema, Settings } from '../model/config.ts';
 import type { Home } from '../model/home.ts';
 import { asciiGlyphs, localeIsUtf8, unicodeGlyphs } from '../present/glyphs.ts';
 import { safeText } from '../present/sanitize.ts';
@@ -38,6 +38,7 @@ const maxFps = 30;
 export async function runDashboard(options: DashboardProgram): Promise<number> {
   const { env, stdin, stdout } = options;
   const done = Promise.withResolvers<number>();
+  const schema = Promise.withResolvers<ForwardSchema>();
   let suspendTerminal: SuspendTerminal | null = null;
   const dashboard = createDashboard({
     connect: options.client,
@@ -45,6 +46,7 @@ export async function runDashboard(options: DashboardProgram): Promise<number> {
     glyphs: localeIsUtf8(env) ? unicodeGlyphs : asciiGlyphs,
     size: { columns: stdout.columns || 80, rows: stdout.rows || 24 },
     sshHosts: () => sshHostNames(env.HOME || os.homedir()),
+    schema: schema.promise,
     terminal: {
       copy: (text) => void stdout.write(`\u001b]52;c;${Buffer.from(text).toString('base64')}\u0007`),
       notify: (text) => void stdout.write(`\u0007\u001b]9;${safeText(text)}\u0007`),
@@ -100,6 +102,7 @@ export async function runDashboard(options: DashboardProgram): Promise<number> {
       isScreenReaderEnabled: wantsReader(dashboard, env),
     },
   );
+  import('../model/config.ts').then(({ Forward }) => schema.resolve(Forward), schema.reject);
   try {
     return await Promise.race([done.promise, app.waitUntilExit().then(() => 0)]);
   } finally {

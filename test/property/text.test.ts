@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { shellQuote, shellSplit } from '../../src/model/shell-words.ts';
 import { layoutColumns, rowLine } from '../../src/present/columns.ts';
 import { areaGraph, niceCeiling, resample, sparkline } from '../../src/present/graph.ts';
+import { graphemesOf } from '../../src/present/graphemes.ts';
 import {
   cutText,
   fitText,
@@ -27,6 +28,23 @@ const width = fc.integer({ min: 0, max: 30 });
 
 test('the fast measure is the slow one', () => {
   fc.assert(fc.property(text, (s) => void expect(textWidth(s)).toBe(stringWidth(s))));
+});
+
+test('the fast way to graphemes is the slow one', () => {
+  const painted = fc.string({
+    unit: fc.oneof(
+      fc.constantFrom('\u001b', '[', 'm', '\r\n', '\t', '\u200d', '\ufe0f', '\u0301', '▶', '✓', '漢', '👩‍👧', '🇩🇪'),
+      fc.integer({ min: 0x20, max: 0x7e }).map((code) => String.fromCharCode(code)),
+      fc.integer({ min: 0x2190, max: 0x28ff }).map((code) => String.fromCharCode(code)),
+    ),
+  });
+  const slow = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+  fc.assert(
+    fc.property(painted, (s) => {
+      const expected = Array.from(slow.segment(s), ({ segment, index }) => ({ segment, index }));
+      expect(Array.from(graphemesOf(s), ({ segment, index }) => ({ segment, index }))).toEqual(expected);
+    }),
+  );
 });
 
 test('cut and fitted texts have their width', () => {

@@ -1,4 +1,5 @@
 // The dashboard on a fake engine and a clock that only moves when told: every screen is a matter of the keys pressed.
+import { Forward } from '../../src/model/config.ts';
 import { asciiGlyphs, type Glyphs, unicodeGlyphs } from '../../src/present/glyphs.ts';
 import { type Line, plainText } from '../../src/present/line.ts';
 import type { Clock } from '../../src/ui/clock.ts';
@@ -64,6 +65,9 @@ export async function openStage({
   rows = 40,
   glyphs = unicodeGlyphs as Glyphs,
   prompts = false,
+  /** The time given to it before anybody looks. */
+  openMs = 200,
+  schema = Promise.resolve(Forward),
 } = {}): Promise<Stage> {
   const clock = createTestClock();
   const engine = createFakeEngine({ scenario, now: clock.now });
@@ -77,6 +81,7 @@ export async function openStage({
     glyphs,
     size: { columns, rows },
     sshHosts: () => ['gate', 'bastion.example.com'],
+    schema,
     terminal: {
       copy: (text) => void copied.push(text),
       notify: (text) => void notified.push(text),
@@ -124,7 +129,7 @@ export async function openStage({
     },
     stop: dashboard.stop,
   };
-  await settle(200);
+  await settle(openMs);
   return stage;
 }
 

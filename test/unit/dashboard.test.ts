@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
+import { Forward } from '../../src/model/config.ts';
 import { frozenAt } from '../support/frozen.ts';
 import { empty, unknownHostKey, workday } from '../support/scenario.ts';
 import { openStage, type Stage } from '../support/stage.ts';
@@ -8,6 +9,12 @@ afterEach(() => stage?.stop());
 const iso = (ms: number) => new Date(ms).toISOString();
 const called = (method: string) => stage?.engine.calls.filter((call) => call.method === method) ?? [];
 const selectedName = () => stage?.scene().forward?.name;
+
+test('the first picture, its graph included, is there as soon as the engine has answered', async () => {
+  stage = await openStage({ openMs: 0 });
+  expect(stage.scene().picture?.snapshot.order).toHaveLength(16);
+  expect(stage.scene().samples.seeded(null)).toBe(true);
+});
 
 test('the cursor stays with its forward when rows before it go, and with its place when it goes itself', async () => {
   stage = await openStage();
@@ -136,6 +143,31 @@ test('editing sends only what changed', async () => {
   await stage.type('9443');
   await stage.press('ctrl+s');
   expect(called('edit')[0]?.params).toEqual({ name: 'web', patch: { listen: { port: 9443 } } });
+});
+
+test('a form filled in and saved before the schema is there is saved once it is', async () => {
+  const schema = Promise.withResolvers<typeof Forward>();
+  stage = await openStage({ schema: schema.promise });
+  await stage.press('n', 'm');
+  await stage.type('minecraft\t\t192.168.1.9');
+  await stage.press('ctrl+s');
+  expect(called('add')).toHaveLength(0);
+  schema.resolve(Forward);
+  await stage.settle();
+  expect(called('add').flatMap(({ params }) => (params as { forwards: unknown[] }).forwards)).toMatchObject([
+    { listen: { port: 25565 }, target: { host: '192.168.1.9', port: 25565 } },
+  ]);
+});
+
+test('a form open when the schema comes says what it comes to', async () => {
+  const schema = Promise.withResolvers<typeof Forward>();
+  stage = await openStage({ schema: schema.promise });
+  await stage.press('j', 'e');
+  expect(stage.text()).toContain('edit web');
+  expect(called('preview')).toHaveLength(0);
+  schema.resolve(Forward);
+  await stage.settle(300);
+  expect(called('preview')).toHaveLength(1);
 });
 
 test('a preset with several ranges makes several mappings', async () => {

@@ -1,4 +1,5 @@
 import type { Client } from '../../client/client.ts';
+import type { ForwardSchema } from '../../model/config.ts';
 import type { ColourRole } from '../../present/states.ts';
 import type { Clock } from '../clock.ts';
 import type { Intent } from '../intents.ts';
@@ -19,6 +20,8 @@ export interface Core {
   readonly clock: Clock;
   /** Host names from the person's ssh configuration. */
   readonly sshHosts: () => readonly string[];
+  /** What a form's forward is checked by. */
+  readonly schema: Promise<ForwardSchema>;
   readonly terminal: TerminalDoor;
 }
 

@@ -1,4 +1,4 @@
-import type { Forward, ForwardKind } from '../../model/config.ts';
+import type { Forward, ForwardKind, ForwardSchema } from '../../model/config.ts';
 import { toFailure } from '../../model/errors.ts';
 import { shellSplit } from '../../model/shell-words.ts';
 import { count } from '../../present/quantity.ts';
@@ -8,6 +8,7 @@ import { completionsFor } from '../widgets/form/completions.ts';
 import type { FieldId } from '../widgets/form/fields.ts';
 import { allForwards, applyPreset } from '../widgets/form/preset.ts';
 import {
+  type Built,
   currentField,
   type FormState,
   moveInForm,
@@ -26,6 +27,12 @@ const tabCompletes: ReadonlySet<FieldId> = new Set(['host', 'session', 'preset',
 export function formActions(core: Core) {
   let cancelPreview = () => {};
   let asked = '';
+  let schema: ForwardSchema | null = null;
+  void core.schema.then((given) => {
+    schema = given;
+    const form = topOverlay(core, 'form');
+    if (form !== null) put(form);
+  });
 
   const put = (given: FormState) => {
     const before = topOverlay(core, 'form');
@@ -33,12 +40,12 @@ export function formActions(core: Core) {
     const form = changed ? applyPreset(given) : given;
     const taken = core.scene().views.map(({ name }) => name);
     const named = form.named ? form : { ...form, fields: { ...form.fields, name: fieldOf(suggestName(form, taken)) } };
-    core.act({ do: 'update', overlay: { is: 'form', ...named } });
-    check(named);
+    const built = buildForward(named, schema);
+    core.act({ do: 'update', overlay: { is: 'form', ...named, built } });
+    check(named, built);
   };
   /** Asks the engine what the forward would meet, a moment after the last key. */
-  const check = (form: FormState) => {
-    const { forward } = buildForward(form);
+  const check = (form: FormState, { forward }: Built) => {
     const question = JSON.stringify(forward);
     if (question === asked) return;
     asked = question;
@@ -51,7 +58,7 @@ export function formActions(core: Core) {
       connection.client.call('preview', { forward, ...replacing }).then(
         (preview) => {
           const current = topOverlay(core, 'form');
-          if (current !== null && JSON.stringify(buildForward(current).forward) === question) {
+          if (current !== null && JSON.stringify(current.built.forward) === question) {
             core.act({ do: 'update', overlay: { ...current, preview } });
           }
         },
@@ -78,7 +85,11 @@ export function formActions(core: Core) {
   const save = () => {
     const form = topOverlay(core, 'form');
     if (form === null || form.sent) return;
-    const { forward, errors, missing } = buildForward(form);
+    if (schema === null) {
+      void core.schema.then(save);
+      return;
+    }
+    const { forward, errors, missing } = buildForward(form, schema);
     if (forward === null) {
       const wrong = form.order.findIndex((id) => errors[id] !== undefined || missing.includes(id));
       const id = form.order[wrong];

@@ -1,22 +1,14 @@
 // From what is typed to a forward, and back. Pure; what is wrong is said by field.
-import { Forward, type ForwardKind, type Listen } from '../../../model/config.ts';
+import type { Forward, ForwardKind, ForwardSchema, Listen } from '../../../model/config.ts';
 import { type ForwardSpec, formatEndpoint, parseForwardSpec } from '../../../model/endpoint.ts';
 import { SallyportError } from '../../../model/errors.ts';
 import { isSshForward, triggerSets } from '../../../model/kinds.ts';
 import { formatPortRange, parsePort, parsePortRange } from '../../../model/ports.ts';
 import { type FieldId, formFields } from './fields.ts';
 import { presetError } from './preset.ts';
-import { type FormState, textIn } from './state.ts';
+import { type Built, type FormState, textIn } from './state.ts';
 
-export type FieldErrors = Partial<Record<FieldId, string>>;
-
-export interface Built {
-  /** Null while something is missing or wrong. */
-  readonly forward: Forward | null;
-  readonly errors: FieldErrors;
-  /** Fields that must be filled and are not. */
-  readonly missing: readonly FieldId[];
-}
+type FieldErrors = Partial<Record<FieldId, string>>;
 
 const list = (text: string) =>
   text
@@ -124,8 +116,11 @@ export function suggestName(form: FormState, taken: readonly string[]): string {
   for (let n = 2; ; n++) if (!taken.includes(`${clean}-${n}`)) return `${clean}-${n}`;
 }
 
-/** What the form says so far. */
-export function buildForward(form: FormState): Built {
+/**
+ * What the form says so far.
+ * @param schema null while it is not there yet: then no forward comes of it
+ */
+export function buildForward(form: FormState, schema: ForwardSchema | null): Built {
   const errors: FieldErrors = {};
   const { few, texts } = formFields[form.kind];
   const optional = (id: FieldId) => texts[id]?.optional === true;
@@ -198,15 +193,15 @@ export function buildForward(form: FormState): Built {
       break;
   }
   if (draft.ssh === undefined) delete draft.ssh;
-  const checked = Forward.safeParse(draft);
-  if (!checked.success) {
+  const checked = schema?.safeParse(draft);
+  if (checked?.success === false) {
     for (const issue of checked.error.issues) {
       const key = String(issue.path[0] ?? 'name');
       const id = fieldOfPath[key] ?? (key as FieldId);
       if (form.order.includes(id) && value(id) !== '') errors[id] ??= plainIssue(issue.message);
     }
   }
-  const sound = checked.success && missing.length === 0 && Object.keys(errors).length === 0;
+  const sound = checked?.success === true && missing.length === 0 && Object.keys(errors).length === 0;
   return { forward: sound ? checked.data : null, errors, missing };
 }
 
@@ -283,6 +278,7 @@ export function startForm(kind: ForwardKind, editing: Forward | null): FormState
     editing,
     base: editing,
     fields: Object.fromEntries(order.map((id) => [id, { text: texts[id] ?? '', at: (texts[id] ?? '').length }])),
+    built: { forward: null, errors: {}, missing: [] },
     order: order.filter((id) => few.includes(id)),
     at: 0,
     more: false,

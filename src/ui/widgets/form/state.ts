@@ -5,6 +5,15 @@ import type { KeyName } from '../../keys.ts';
 import { editField, fieldOf, insertText, type TextField } from '../../text-field.ts';
 import type { FieldId } from './fields.ts';
 
+/** What the fields come to. */
+export interface Built {
+  /** Null while something is missing or wrong, and before the schema is there to say. */
+  readonly forward: Forward | null;
+  readonly errors: Readonly<Partial<Record<FieldId, string>>>;
+  /** Fields that must be filled and are not. */
+  readonly missing: readonly FieldId[];
+}
+
 export interface FormState {
   readonly kind: ForwardKind;
   /** The forward being edited; null for a new one. */
@@ -12,6 +21,7 @@ export interface FormState {
   /** What the form does not ask for comes from here: the edited forward, or what a pasted line said. */
   readonly base: Forward | null;
   readonly fields: Readonly<Partial<Record<FieldId, TextField>>>;
+  readonly built: Built;
   readonly order: readonly FieldId[];
   readonly at: number;
   /** Whether the fields beyond the first few are shown. */

@@ -7,7 +7,6 @@ import { windowOf } from '../../screens/window.ts';
 import { emptyField } from '../../text-field.ts';
 import { fieldLine } from '../field.ts';
 import { keyList } from '../footer.ts';
-import { buildForward } from './build.ts';
 import { completionsFor } from './completions.ts';
 import { formFields } from './fields.ts';
 import { allForwards } from './preset.ts';
@@ -20,7 +19,7 @@ export function formLines(scene: Scene, form: FormState, width: number, height: 
   const { glyphs } = scene;
   const inner = width - 4;
   const { texts } = formFields[form.kind];
-  const { forward, errors, missing } = buildForward(form);
+  const { forward, errors, missing } = form.built;
   const rows = form.order.map((id, i): Line => {
     const focused = i === form.at;
     const { label = id, example = '', optional = false } = texts[id] ?? {};

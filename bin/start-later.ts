@@ -1,0 +1,58 @@
+// Dependencies that do at start what this program needs late or never. Each line is a piece of a package's text and what
+// stands there in the bundle; the milliseconds are what it saves before the first frame.
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import type { Plugin } from 'esbuild';
+
+const graphemes = path.join(import.meta.dirname, '..', 'src', 'present', 'graphemes.ts');
+
+interface Edit {
+  readonly file: RegExp;
+  readonly from: RegExp;
+  readonly to: string;
+}
+
+const edits: readonly Edit[] = [
+  // The first Segmenter of a process reads the tables of Unicode: 17 ms. What wraps and cuts may never need it.
+  {
+    file: /node_modules\/(wrap-ansi\/index|slice-ansi\/tokenize-ansi)\.js$/,
+    from: /^const (\w+) = (new Intl\.Segmenter\(.*\));$/m,
+    to: 'let later; const $1 = { segment: (text) => (later ??= $2).segment(text) };',
+  },
+  // What draws cuts up every line of every frame; ours does without the tables where it can.
+  {
+    file: /node_modules\/(@alcalzone\/ansi-tokenize\/build\/tokenize|ink\/build\/line-update)\.js$/,
+    from: /^const segmenter = new Intl\.Segmenter\(.*\);$/m,
+    to: `import { graphemesOf } from ${JSON.stringify(graphemes)}; const segmenter = { segment: graphemesOf };`,
+  },
+  // Yoga fetches its own embedded WebAssembly, and only for that Node would load its whole HTTP client: 60 ms.
+  { file: /yoga-wasm-base64-esm\.js$/, from: /"function"!=typeof fetch/g, to: 'true' },
+  // It decodes it sign by sign: 4 ms.
+  {
+    file: /yoga-wasm-base64-esm\.js$/,
+    from: /var b=xa\(a\.slice\(37\)\),c=new Uint8Array\(b\.length\);for\(a=0;a<b\.length;\+\+a\)c\[a\]=b\.charCodeAt\(a\);var d=c/,
+    to: 'var d=Buffer.from(a.slice(37),"base64")',
+  },
+  // For names of pipes and tokens of progress, neither of which is asked for: 8 ms.
+  {
+    file: /node_modules\/vscode-jsonrpc\/lib\/node\/(ril|main)\.js$/,
+    from: /^const crypto_1 = require\("crypto"\);$/m,
+    to: 'const crypto_1 = { randomUUID: () => require("crypto").randomUUID(), randomBytes: (n) => require("crypto").randomBytes(n) };',
+  },
+];
+
+/** Fails the build when a package's text is no longer what an edit expects. */
+export const startLater: Plugin = {
+  name: 'start-later',
+  setup(build) {
+    build.onLoad({ filter: new RegExp(edits.map(({ file }) => file.source).join('|')) }, ({ path: file }) => {
+      let contents = readFileSync(file, 'utf8');
+      for (const { from, to } of edits.filter((edit) => edit.file.test(file))) {
+        const before = contents;
+        contents = contents.replace(from, to);
+        if (contents === before) return { errors: [{ text: `nothing in ${file} matches ${from}` }] };
+      }
+      return { contents };
+    });
+  },
+};
