@@ -167,6 +167,26 @@ test('sessions are made, renamed, filled and shown', async () => {
   expect(stage.scene().ids).toEqual(['intra', 'scratch']);
 });
 
+test('a form blames no field for what is still to be typed, and says by example what is wrong in one that was left', async () => {
+  stage = await openStage();
+  await stage.press('n', 'l');
+  await stage.type('18080');
+  expect(stage.text()).toMatch(/✓ listen on +18080/);
+  expect(stage.text()).not.toContain('✖ listen on');
+  await stage.press('tab');
+  await stage.type('intra');
+  expect(stage.text()).toMatch(/ {2}target +intra/);
+  expect(stage.text()).toContain('target: HOST:PORT');
+  await stage.press('tab');
+  expect(stage.text()).toMatch(/✖ target +intra/);
+  await stage.press('shift+tab');
+  await stage.type(':80');
+  expect(stage.text()).toMatch(/✓ target +intra:80/);
+  await stage.press('ctrl+u');
+  await stage.type('2001:db8::1');
+  expect(stage.text()).toContain('an IPv6 address in brackets');
+});
+
 test('a form offers hosts, machines and presets, and tab finishes what is begun', async () => {
   stage = await openStage();
   await stage.press('n', 'd');
