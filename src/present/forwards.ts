@@ -11,7 +11,7 @@ import type { Group } from './kinds.ts';
 import { cutText, type Line, type Segment, seg, textWidth } from './line.ts';
 import { formatBytes, formatRate, formatShort, formatSpan } from './quantity.ts';
 import { reasonOf } from './reason.ts';
-import { stateLooks } from './states.ts';
+import { stateLooks, urgency } from './states.ts';
 
 export interface ForwardRow {
   readonly view: ForwardView;
@@ -34,8 +34,6 @@ export const sortNames: Readonly<Record<SortKey, string>> = {
   flows: 'flows',
   total: 'bytes',
 };
-
-const urgency = { waiting: 0, failed: 1, retrying: 2, degraded: 3, starting: 4, up: 5, off: 6 } as const;
 
 /** Rows in an order; `config` keeps the file's. Ties keep their places. */
 export function sortRows(rows: readonly ForwardRow[], by: SortKey): readonly ForwardRow[] {
@@ -128,12 +126,11 @@ const nameColumn = (cells: number): Column<ForwardRow> => ({
   max: cells,
   keep: 100,
   cell: ({ view, unusual }, room) => {
-    if (!unusual) return seg(view.name, view.state === 'off' ? 'dim' : 'plain', view.state !== 'off');
-    return seg(
-      textWidth(view.name) + 2 <= room ? `${view.name} !` : `${cutText(view.name, room - 1, '')}!`,
-      'ask',
-      true,
-    );
+    const name = (text: string) => seg(text, view.state === 'off' ? 'dim' : 'plain', view.state !== 'off');
+    if (!unusual) return name(view.name);
+    // Orange is for what waits for a person; this only wants to be looked at.
+    const fits = textWidth(view.name) + 2 <= room;
+    return [name(fits ? `${view.name} ` : cutText(view.name, room - 1, '')), seg('!', 'busy', true)];
   },
 });
 
@@ -189,7 +186,7 @@ function middleColumns(group: Group, narrow: boolean, { ellipsis }: Glyphs): Col
 export function nameWidth(rows: Iterable<ForwardRow>, width: number): number {
   let widest = 4;
   for (const { view } of rows) widest = Math.max(widest, textWidth(view.name));
-  return Math.min(widest, width >= 100 ? 24 : width >= 60 ? 16 : 12);
+  return Math.min(widest, width >= 160 ? 40 : width >= 100 ? 24 : width >= 60 ? 16 : 12);
 }
 
 /** Columns of a panel. */
