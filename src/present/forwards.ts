@@ -254,16 +254,16 @@ function triggerLayout(
     {
       id: 'rule',
       head: `ON ${glyphs.arrow} OPENS`,
-      min: narrow ? 16 : 22,
+      min: width < 45 ? 16 : 26,
       max: 40,
-      keep: 70,
+      keep: 92,
       grow: true,
       cell: (row) => text(row, triggerRule(row, glyphs)),
     },
     {
       id: 'holder',
       head: 'HELD BY',
-      min: narrow ? 25 : 30,
+      min: width < 45 ? 12 : narrow ? 25 : 30,
       max: 58,
       keep: 95,
       measure: holderText,
@@ -279,13 +279,17 @@ function triggerLayout(
 /** Time left of an opening as a bar and in words. */
 function holderCell(row: ForwardRow, cells: number, glyphs: Glyphs, now: number): Segment | Line {
   const opening = row.view.opened[0];
-  if (opening === undefined) return seg('armed, nothing open', 'dim');
+  if (opening === undefined) return seg(cells < 19 ? 'armed' : 'armed, nothing open', 'dim');
   const left = Date.parse(opening.expiresAt) - now;
   const idleMs = row.config.kind === 'trigger' ? parseDuration(row.config.idle) : 0;
   const words = `${formatSpan(left)} left`;
   const more = row.view.opened.length > 1 ? ` +${row.view.opened.length - 1}` : '';
   const barRoom = cells - textWidth(opening.host + more + words) - 2;
-  if (barRoom < 5) return [seg(cutText(`${opening.host}${more} ${words}`, cells, glyphs.ellipsis), 'accent')];
+  // Where not even the holder fits beside it, how long it lasts is what matters.
+  if (barRoom < 5) {
+    const whole = `${opening.host}${more} ${words}`;
+    return [seg(textWidth(whole) <= cells ? whole : cutText(words, cells, glyphs.ellipsis), 'accent')];
+  }
   const inner = Math.min(12, barRoom - 2);
   const filled = idleMs <= 0 ? inner : Math.max(0, Math.min(inner, Math.round((left / idleMs) * inner)));
   return [
