@@ -26,6 +26,8 @@ interface Gauge {
   /** Counts of a gateway, on top of `base`. */
   outside: GatewayCounters | null;
   base: Totals;
+  /** A gateway may have gone on counting since `outside` was written down; its next count says how far. */
+  resumes: boolean;
   counters: Counters;
   series: Series | null;
   sampledAtMs: number;
@@ -45,6 +47,9 @@ export class Meter {
       const gauge = this.gauge(name);
       gauge.base = totals;
       gauge.outside = outside === undefined ? null : { ...outside, flows: 0 };
+      gauge.resumes = outside !== undefined;
+      // What was counted before belongs to no moment of this engine's: it is no traffic of now.
+      gauge.counters = { ...noCounters, ...this.values(gauge) };
     }
   }
 
@@ -57,6 +62,7 @@ export class Meter {
         retired: [],
         outside: null,
         base,
+        resumes: false,
         counters: noCounters,
         series: null,
         sampledAtMs: this.now(),
@@ -104,6 +110,10 @@ export class Meter {
       gauge.base = add(gauge.base, totalsOf(before));
     }
     gauge.outside = counts;
+    if (!gauge.resumes) return;
+    gauge.resumes = false;
+    const { rx, tx } = this.values(gauge);
+    gauge.counters = { ...gauge.counters, rx, tx };
   }
 
   /** What a gateway had last counted for it. */

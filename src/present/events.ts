@@ -14,6 +14,11 @@ const looks: Readonly<Record<EventLevel, { role: ColourRole; word: string }>> = 
 /** What a row of a list of events says. */
 export type TimedText = Pick<EngineEvent, 'at' | 'level' | 'forward' | 'message'>;
 
+const said = ({ message, level }: TimedText) => seg(message, looks[level].role);
+
+/** What there may be more of than a row has room for. */
+export const wholeEvent = { column: 'message', text: said };
+
 export function eventColumns(now: number): Column<TimedText>[] {
   return [
     {
@@ -39,7 +44,7 @@ export function eventColumns(now: number): Column<TimedText>[] {
       min: 16,
       max: 400,
       keep: 100,
-      cell: ({ message, level }) => seg(message, level === 'debug' ? 'dim' : looks[level].role),
+      cell: said,
     },
   ];
 }

@@ -11,7 +11,7 @@ import type { Group } from './kinds.ts';
 import { cutText, type Line, type Segment, seg, textWidth } from './line.ts';
 import { formatBytes, formatRate, formatShort, formatSpan } from './quantity.ts';
 import { reasonOf } from './reason.ts';
-import { stateLooks } from './states.ts';
+import { stateLooks, urgency } from './states.ts';
 
 export interface ForwardRow {
   readonly view: ForwardView;
@@ -34,8 +34,6 @@ export const sortNames: Readonly<Record<SortKey, string>> = {
   flows: 'flows',
   total: 'bytes',
 };
-
-const urgency = { waiting: 0, failed: 1, retrying: 2, degraded: 3, starting: 4, up: 5, off: 6 } as const;
 
 /** Rows in an order; `config` keeps the file's. Ties keep their places. */
 export function sortRows(rows: readonly ForwardRow[], by: SortKey): readonly ForwardRow[] {
@@ -128,12 +126,11 @@ const nameColumn = (cells: number): Column<ForwardRow> => ({
   max: cells,
   keep: 100,
   cell: ({ view, unusual }, room) => {
-    if (!unusual) return seg(view.name, view.state === 'off' ? 'dim' : 'plain', view.state !== 'off');
-    return seg(
-      textWidth(view.name) + 2 <= room ? `${view.name} !` : `${cutText(view.name, room - 1, '')}!`,
-      'ask',
-      true,
-    );
+    const name = (text: string) => seg(text, view.state === 'off' ? 'dim' : 'plain', view.state !== 'off');
+    if (!unusual) return name(view.name);
+    // Orange is for what waits for a person; this only wants to be looked at.
+    const fits = textWidth(view.name) + 2 <= room;
+    return [name(fits ? `${view.name} ` : cutText(view.name, room - 1, '')), seg('!', 'busy', true)];
   },
 });
 
@@ -189,7 +186,7 @@ function middleColumns(group: Group, narrow: boolean, { ellipsis }: Glyphs): Col
 export function nameWidth(rows: Iterable<ForwardRow>, width: number): number {
   let widest = 4;
   for (const { view } of rows) widest = Math.max(widest, textWidth(view.name));
-  return Math.min(widest, width >= 100 ? 24 : width >= 60 ? 16 : 12);
+  return Math.min(widest, width >= 160 ? 40 : width >= 100 ? 24 : width >= 60 ? 16 : 12);
 }
 
 /** Columns of a panel. */
@@ -257,16 +254,16 @@ function triggerLayout(
     {
       id: 'rule',
       head: `ON ${glyphs.arrow} OPENS`,
-      min: narrow ? 16 : 22,
+      min: width < 45 ? 16 : 26,
       max: 40,
-      keep: 70,
+      keep: 92,
       grow: true,
       cell: (row) => text(row, triggerRule(row, glyphs)),
     },
     {
       id: 'holder',
       head: 'HELD BY',
-      min: narrow ? 25 : 30,
+      min: width < 45 ? 12 : narrow ? 25 : 30,
       max: 58,
       keep: 95,
       measure: holderText,
@@ -282,13 +279,17 @@ function triggerLayout(
 /** Time left of an opening as a bar and in words. */
 function holderCell(row: ForwardRow, cells: number, glyphs: Glyphs, now: number): Segment | Line {
   const opening = row.view.opened[0];
-  if (opening === undefined) return seg('armed, nothing open', 'dim');
+  if (opening === undefined) return seg(cells < 19 ? 'armed' : 'armed, nothing open', 'dim');
   const left = Date.parse(opening.expiresAt) - now;
   const idleMs = row.config.kind === 'trigger' ? parseDuration(row.config.idle) : 0;
   const words = `${formatSpan(left)} left`;
   const more = row.view.opened.length > 1 ? ` +${row.view.opened.length - 1}` : '';
   const barRoom = cells - textWidth(opening.host + more + words) - 2;
-  if (barRoom < 5) return [seg(cutText(`${opening.host}${more} ${words}`, cells, glyphs.ellipsis), 'accent')];
+  // Where not even the holder fits beside it, how long it lasts is what matters.
+  if (barRoom < 5) {
+    const whole = `${opening.host}${more} ${words}`;
+    return [seg(textWidth(whole) <= cells ? whole : cutText(words, cells, glyphs.ellipsis), 'accent')];
+  }
   const inner = Math.min(12, barRoom - 2);
   const filled = idleMs <= 0 ? inner : Math.max(0, Math.min(inner, Math.round((left / idleMs) * inner)));
   return [

@@ -83,16 +83,17 @@ function asciiArea(values: readonly number[], width: number, height: number, max
   });
 }
 
-/** Samples brought to a number of points: sums of neighbours where there are more, repeats where there are fewer. */
+/**
+ * Samples brought to a number of points: the peak of neighbours where there are more, repeats where there are fewer.
+ * A peak stays as high as it is while it moves along, so that neither the picture nor its scale flickers.
+ */
 export function resample(values: readonly number[], points: number): number[] {
   if (values.length === 0 || points <= 0) return [];
   const out: number[] = [];
   for (let i = 0; i < points; i++) {
     const from = Math.floor((i * values.length) / points);
     const to = Math.max(from + 1, Math.floor(((i + 1) * values.length) / points));
-    let sum = 0;
-    for (let k = from; k < to; k++) sum += values[k] ?? 0;
-    out.push(sum / (to - from));
+    out.push(Math.max(0, ...values.slice(from, to)));
   }
   return out;
 }

@@ -1,10 +1,10 @@
 import type { ForwardView, Snapshot } from '../model/snapshot.ts';
-import { type ForwardState, forwardStates } from '../model/state.ts';
+import type { ForwardState } from '../model/state.ts';
 import type { Column } from './columns.ts';
 import type { Glyphs } from './glyphs.ts';
-import { type Line, seg } from './line.ts';
+import { type Line, lineWidth, plainText, seg } from './line.ts';
 import { formatBytes, formatRate } from './quantity.ts';
-import { stateLooks } from './states.ts';
+import { stateLooks, urgency } from './states.ts';
 
 export interface SessionRow {
   readonly name: string;
@@ -23,15 +23,19 @@ export function sessionRows(snapshot: Snapshot, views: readonly ForwardView[]): 
 const sum = (row: SessionRow, of: (view: ForwardView) => number) =>
   row.forwards.reduce((total, view) => total + of(view), 0);
 
-function health(row: SessionRow, glyphs: Glyphs): Line {
+/** How many are in each state, in words where there is room for them. */
+function health(row: SessionRow, glyphs: Glyphs, room: number): Line {
   const tally = new Map<ForwardState, number>();
   for (const { state } of row.forwards) tally.set(state, (tally.get(state) ?? 0) + 1);
-  const shown = forwardStates.filter((state) => tally.has(state));
-  if (shown.length === 0) return [seg('empty', 'dim')];
-  return shown.map((state) => {
-    const { role, word } = stateLooks[state];
-    return seg(`${glyphs.state(state)} ${tally.get(state)} ${word}  `, role);
-  });
+  if (tally.size === 0) return [seg('empty', 'dim')];
+  const states = [...tally].sort(([a], [b]) => urgency[a] - urgency[b]);
+  const draw = (words: boolean): Line =>
+    states.map(([state, many], i) => {
+      const { role, word } = stateLooks[state];
+      return seg(`${i === 0 ? '' : words ? '  ' : ' '}${glyphs.state(state)} ${many}${words ? ` ${word}` : ''}`, role);
+    });
+  const whole = draw(true);
+  return lineWidth(whole) <= room ? whole : draw(false);
 }
 
 export function sessionColumns(glyphs: Glyphs): Column<SessionRow>[] {
@@ -70,11 +74,11 @@ export function sessionColumns(glyphs: Glyphs): Column<SessionRow>[] {
     {
       id: 'health',
       head: 'STATE',
-      min: 14,
-      max: 60,
+      min: 19,
+      max: 80,
       keep: 90,
-      measure: () => ' '.repeat(44),
-      cell: (row) => health(row, glyphs),
+      measure: (row) => plainText(health(row, glyphs, Number.POSITIVE_INFINITY)),
+      cell: (row, room) => health(row, glyphs, room),
     },
     { id: 'note', head: 'NOTE', min: 8, max: 60, keep: 30, cell: ({ note }) => seg(note, 'dim') },
   ];

@@ -15,3 +15,14 @@ export const stateLooks: Readonly<
   failed: { glyph: '✖', ascii: 'x', role: 'bad', word: 'failed' },
   degraded: { glyph: '◐', ascii: '!', role: 'busy', word: 'degraded' },
 };
+
+/** What wants to be seen first. */
+export const urgency: Readonly<Record<ForwardState, number>> = {
+  waiting: 0,
+  failed: 1,
+  retrying: 2,
+  degraded: 3,
+  starting: 4,
+  up: 5,
+  off: 6,
+};

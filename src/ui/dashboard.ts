@@ -161,7 +161,8 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     say(text: string, role: ColourRole = 'plain') {
       cancelToast();
       core.set({ toast: { text, role } });
-      cancelToast = clock.after(toastMs, () => core.set({ toast: null }));
+      // What went wrong stays until somebody has seen it: the next key takes it away.
+      if (role !== 'bad') cancelToast = clock.after(toastMs, () => core.set({ toast: null }));
     },
     client() {
       const connection = engine.connection();

@@ -192,3 +192,16 @@ test('rows are shared out whole and never beyond the room or the wish', () => {
     ),
   );
 });
+
+test('a panel of few rows is shown whole beside one of many', () => {
+  expect(shareRows([56, 4, 2], 23, 0)).toEqual([17, 4, 2]);
+  expect(shareRows([56, 4, 2], 10, 0)).toEqual([6, 2, 2]);
+  expect(shareRows([56, 4, 2], 7, 1)).toEqual([2, 4, 1]);
+});
+
+test('a peak is as high wherever in the graph it stands', () => {
+  for (let at = 0; at < 300; at++) {
+    const values = Array.from({ length: 300 }, (_, i) => (i === at ? 900 : 1));
+    expect(Math.max(...resample(values, 128))).toBe(900);
+  }
+});

@@ -1,5 +1,7 @@
 import { afterEach, expect, test } from 'vitest';
 import { Forward } from '../../src/model/config.ts';
+import { plainText } from '../../src/present/line.ts';
+import { screenLines } from '../../src/ui/screens/screen.ts';
 import { frozenAt } from '../support/frozen.ts';
 import { empty, unknownHostKey, workday } from '../support/scenario.ts';
 import { openStage, type Stage } from '../support/stage.ts';
@@ -48,6 +50,43 @@ test('a key that cannot be used says why', async () => {
   expect(stage.scene().ui.toast?.text).toBe('there is nothing to undo');
   await stage.press('o');
   expect(stage.scene().ui.toast?.text).toBe('only a trigger can be opened by hand');
+});
+
+test('what went wrong is said whole and stays until the next key; other news goes by itself', async () => {
+  stage = await openStage({ columns: 60, rows: 24 });
+  await stage.press('V');
+  expect(stage.text()).toContain('nothing is marked');
+  await stage.settle(6000);
+  expect(stage.text()).not.toContain('nothing is marked');
+  stage.engine.kill();
+  await stage.press('space');
+  await stage.settle(60_000);
+  expect(stage.text()).toContain('the engine ended while it was asked');
+  await stage.press('j');
+  expect(stage.text()).not.toContain('the engine ended while it was asked');
+  const text = 'port 8080 on 127.0.0.1 is held by a program of long name; stop it, or give this forward another port';
+  const { ui } = stage.scene();
+  const lines = screenLines({ ...stage.scene(), ui: { ...ui, toast: { text, role: 'bad' } } }).map(plainText);
+  expect(lines).toHaveLength(24);
+  expect(
+    lines
+      .slice(-2)
+      .map((line) => line.trim())
+      .join(' '),
+  ).toBe(text);
+});
+
+test('a long event is whole under the cursor; any row but the last is read in peace', async () => {
+  stage = await openStage({ columns: 60, rows: 24 });
+  await stage.press('l');
+  stage.engine.event('error', 'intra', 'host_key_changed', `the key is ${'not the one it was '.repeat(6)}at all`);
+  await stage.settle();
+  expect(stage.text()).toContain('at all');
+  await stage.press('k');
+  expect(stage.scene().ui.follow).toBe(false);
+  expect(stage.text()).not.toContain('at all');
+  await stage.press('G');
+  expect(stage.scene().ui.follow).toBe(true);
 });
 
 test('the filter covers all panels; enter keeps it, esc clears it', async () => {
@@ -197,6 +236,26 @@ test('sessions are made, renamed, filled and shown', async () => {
   expect(called('edit')[0]?.params).toEqual({ name: 'intra', patch: { session: 'lab' } });
   await stage.press('S', 'j', 'j', 'enter');
   expect(stage.scene().ids).toEqual(['intra', 'scratch']);
+});
+
+test('a form blames no field for what is still to be typed, and says by example what is wrong in one that was left', async () => {
+  stage = await openStage();
+  await stage.press('n', 'l');
+  await stage.type('18080');
+  expect(stage.text()).toMatch(/✓ listen on +18080/);
+  expect(stage.text()).not.toContain('✖ listen on');
+  await stage.press('tab');
+  await stage.type('intra');
+  expect(stage.text()).toMatch(/ {2}target +intra/);
+  expect(stage.text()).toContain('target: HOST:PORT');
+  await stage.press('tab');
+  expect(stage.text()).toMatch(/✖ target +intra/);
+  await stage.press('shift+tab');
+  await stage.type(':80');
+  expect(stage.text()).toMatch(/✓ target +intra:80/);
+  await stage.press('ctrl+u');
+  await stage.type('2001:db8::1');
+  expect(stage.text()).toContain('an IPv6 address in brackets');
 });
 
 test('a form offers hosts, machines and presets, and tab finishes what is begun', async () => {

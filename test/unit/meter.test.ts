@@ -70,6 +70,21 @@ describe('the meter', () => {
     expect(next.current('web').rx).toBe(42);
   });
 
+  test('what was counted before this engine is no traffic of now', () => {
+    new CounterCell(meter.cell('web')).add('rx', 5_000_000_000);
+    meter.outside('map', { rx: 1_000_000_000, tx: 0, flows: 0, flowsTotal: 1 });
+    const kept = meter.totals();
+    meter = new Meter(() => now, kept);
+    tick(500);
+    meter.outside('map', { rx: 3_000_000_000, tx: 0, flows: 0, flowsTotal: 2 });
+    tick(500);
+    expect(meter.current('web')).toMatchObject({ rx: 5_000_000_000, rxRate: 0 });
+    expect(meter.current('map')).toMatchObject({ rx: 3_000_000_000, rxRate: 0, flowsTotal: 2 });
+    expect(Math.max(...meter.history(null, '5m').rx)).toBe(0);
+    meter.outside('map', { rx: 3_000_001_000, tx: 0, flows: 0, flowsTotal: 2 });
+    expect(tick(1000).map?.rxRate).toBe(1000);
+  });
+
   test('history has the bytes where they fell, for one forward and for all', () => {
     const cell = new CounterCell(meter.cell('web'));
     tick(1000);

@@ -46,7 +46,7 @@ export function dialogActions(core: Core) {
             {
               key: 'd',
               label: 'dynamic tunnel',
-              help: 'a SOCKS proxy here that leaves through an SSH host (ssh -D)',
+              help: 'a SOCKS proxy here, out through an SSH host (ssh -D)',
               intent: { do: 'form', kind: 'dynamic' },
             },
             {

@@ -11,6 +11,7 @@ import {
   type Built,
   currentField,
   type FormState,
+  leave,
   moveInForm,
   pasteInForm,
   setField,
@@ -93,7 +94,7 @@ export function formActions(core: Core) {
     if (forward === null) {
       const wrong = form.order.findIndex((id) => errors[id] !== undefined || missing.includes(id));
       const id = form.order[wrong];
-      if (id !== undefined) put({ ...form, at: wrong, touched: [...form.touched, id] });
+      if (id !== undefined) put({ ...leave(form, id), at: wrong, touched: [...form.touched, id] });
       return;
     }
     const client = core.client();

@@ -37,7 +37,8 @@ export function movingActions(core: Core) {
     move(by: number) {
       const { place, ids, ui } = core.scene();
       if (ids.length === 0) return;
-      if (ui.view.is === 'events' && ui.follow) core.set({ follow: false });
+      // The last row is where the new ones come; any other is read in peace.
+      if (ui.view.is === 'events') core.set({ follow: by === Number.POSITIVE_INFINITY });
       const from = ui.view.is === 'events' && ui.follow ? ids.length - 1 : (place?.index ?? 0);
       cursorTo(by === Number.POSITIVE_INFINITY ? ids.length - 1 : by === Number.NEGATIVE_INFINITY ? 0 : from + by);
     },

@@ -71,7 +71,7 @@ function troubleLines({ glyphs, now, picture }: Scene, view: ForwardView, width:
   if (error === null) {
     const sinceMs = unusual === undefined ? Number.POSITIVE_INFINITY : now - Date.parse(unusual.at);
     if (unusual !== undefined && sinceMs < unusualMarkMs) {
-      return [[seg(` ! ${formatSpan(sinceMs)} ago: ${unusual.message}`, 'ask')]];
+      return [[seg(` ! ${formatSpan(sinceMs)} ago: ${unusual.message}`, 'busy')]];
     }
     if (last === null || width < 60) return [];
     const ago = formatSpan(now - Date.parse(last.at));

@@ -1,7 +1,7 @@
 // The views that are one list: flows, events, hosts, audit, router and devices, sessions.
 import { auditColumns, sortAudit } from '../../present/audit.ts';
 import { dayColumns } from '../../present/days.ts';
-import { eventColumns } from '../../present/events.ts';
+import { eventColumns, wholeEvent } from '../../present/events.ts';
 import { flowColumns } from '../../present/flows.ts';
 import { hostColumns, hostDetails, hostReason, hostRows, linkLook } from '../../present/hosts.ts';
 import { type Line, seg, wrapText } from '../../present/line.ts';
@@ -41,6 +41,7 @@ export function eventsLines(scene: Scene, width: number, height: number): Line[]
   return listLines({
     title: { left: `events ${glyphs.dot} ${rows.length}`, right: notes.join(` ${glyphs.dot} `), focused: true },
     columns: eventColumns(scene.now),
+    unfold: wholeEvent,
     rows,
     at,
     width,
@@ -110,7 +111,7 @@ function portLines(scene: Scene, width: number, height: number): Line[] {
   const below = height >= 12 && finding.length > 0 ? finding.length + 2 : 0;
   const lines = listLines({
     title: {
-      left: `audit ${scene.glyphs.dot} ${count(rows.length, 'open port')}`,
+      left: value === null ? 'audit' : `audit ${scene.glyphs.dot} ${count(rows.length, 'open port')}`,
       right: value === null ? '' : found === 0 ? 'nothing to worry about' : count(found, 'finding'),
       focused: true,
     },

@@ -30,8 +30,9 @@ function bare(line: string): string {
 }
 
 export function readerLines(scene: Scene): string[] {
-  const plain: Scene = { ...scene, glyphs: asciiGlyphs };
-  const footer = bare(plainText(footerLine(plain, 400)));
+  const { toast } = scene.ui;
+  const plain: Scene = { ...scene, glyphs: asciiGlyphs, ui: { ...scene.ui, toast: null } };
+  const footer = bare(toast?.text ?? plainText(footerLine(plain, 400)));
   const overlay = overlayOn(plain, 100, 60);
   if (overlay !== null)
     return [...overlay.lines.map((line) => bare(plainText(line))).filter((line) => line !== ''), footer];

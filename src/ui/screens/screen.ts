@@ -2,7 +2,7 @@
 import { headerLine } from '../../present/header.ts';
 import { fitLine, type Line, overlay, seg, textWidth } from '../../present/line.ts';
 import type { Scene } from '../scene.ts';
-import { footerLine } from '../widgets/footer.ts';
+import { footerLine, toastLines } from '../widgets/footer.ts';
 import { overlayOn } from '../widgets/overlay.ts';
 import { detailLines } from './detail.ts';
 import { auditLines, daysLines, eventsLines, flowsLines, hostsLines, networkLines, sessionsLines } from './lists.ts';
@@ -33,8 +33,11 @@ export function screenLines(scene: Scene): Line[] {
     columns,
     scene.glyphs,
   );
-  const body = padded(bodyLines(scene, columns, rows - 2), columns, rows - 2);
-  return [fitLine(header, columns), ...body, fitLine(footerLine(scene, columns), columns, scene.glyphs.ellipsis)];
+  const said = toastLines(scene, columns);
+  const last = said.length > 0 ? said : [footerLine(scene, columns)];
+  // Something long stands on the body's last lines, so that nothing above it moves.
+  const body = padded(bodyLines(scene, columns, rows - 2), columns, rows - 2).slice(0, rows - 1 - last.length);
+  return [fitLine(header, columns), ...body, ...last.map((line) => fitLine(line, columns, scene.glyphs.ellipsis))];
 }
 
 /** The whole frame: the screen, and over it what is open. */

@@ -5,8 +5,8 @@
 export function shareRows(wanted: readonly number[], room: number, first: number): number[] {
   const given = wanted.map(() => 0);
   let left = Math.max(0, room);
-  // The others are sure of a little, the first gets all it can use of the rest.
-  const sure = room >= 9 ? 2 : 1;
+  // The others are sure of a little, so that few rows are shown whole; the first gets all it can use of the rest.
+  const sure = Math.max(1, Math.floor(room / 5));
   if (wanted.reduce((sum, rows) => sum + rows, 0) > room && wanted.length > 1 && room >= wanted.length * sure) {
     wanted.forEach((rows, i) => {
       given[i] = Math.min(rows, sure);

@@ -1,4 +1,4 @@
-import { type Line, lineWidth, type Segment, seg, spread } from '../../present/line.ts';
+import { type Line, lineWidth, type Segment, seg, spread, wrapText } from '../../present/line.ts';
 import { bindingsIn } from '../keymap/keymap.ts';
 import { keyLabel } from '../keys.ts';
 import type { Scene } from '../scene.ts';
@@ -7,10 +7,20 @@ import { fieldLine } from './field.ts';
 /** Dialogs that show their keys themselves. */
 const ownKeys: ReadonlySet<Scene['context']> = new Set(['confirm', 'choose', 'ask', 'form', 'prompt', 'hostkey']);
 
-/** The last line: what was just said, the filter being typed, or the keys that matter here. */
+const longestToast = 4;
+
+/** What was just said, whole where it can be: what went wrong and what to do are seldom short. */
+export function toastLines({ ui }: Scene, width: number): Line[] {
+  const { toast } = ui;
+  if (toast === null) return [];
+  return wrapText(toast.text, width - 2)
+    .slice(0, longestToast)
+    .map((text) => [seg(' '), seg(text, toast.role)]);
+}
+
+/** The last line: the filter being typed, or the keys that matter here. */
 export function footerLine(scene: Scene, width: number): Line {
   const { ui, glyphs, context } = scene;
-  if (ui.toast !== null) return [seg(' '), seg(ui.toast.text, ui.toast.role)];
   if (context === 'filter') {
     const keys = keyList(scene, Math.floor(width / 2));
     const left: Line = [

@@ -1,4 +1,5 @@
 // From what is typed to a forward, and back. Pure; what is wrong is said by field.
+import { isIPv6 } from 'node:net';
 import type { Forward, ForwardKind, ForwardSchema, Listen } from '../../../model/config.ts';
 import { type ForwardSpec, formatEndpoint, parseForwardSpec } from '../../../model/endpoint.ts';
 import { SallyportError } from '../../../model/errors.ts';
@@ -35,17 +36,22 @@ const fieldOfPath: Readonly<Record<string, FieldId>> = {
   maxFlows: 'maxFlows',
 };
 
-function specOf(form: FormState, kind: ForwardSpec['kind'], errors: FieldErrors): ForwardSpec | undefined {
-  const listen = textIn(form, 'listen');
-  if (listen === '') return undefined;
-  const only = parsed(errors, 'listen', () =>
-    parseForwardSpec(listen.startsWith('/') && kind !== 'dynamic' ? 'remote' : 'dynamic', listen),
-  );
-  if (only === undefined) return undefined;
-  const target = textIn(form, 'target');
-  if (kind === 'dynamic' || (kind === 'remote' && target === '')) return { ...only, kind };
-  if (target === '') return undefined;
-  return parsed(errors, 'target', () => ({ ...parseForwardSpec('local', `1:${target}`), kind, listen: only.listen }));
+function sshListen(form: FormState, kind: ForwardSpec['kind'], errors: FieldErrors) {
+  const text = textIn(form, 'listen');
+  if (text === '') return undefined;
+  const as = text.startsWith('/') && kind !== 'dynamic' ? 'remote' : 'dynamic';
+  return parsed(errors, 'listen', () => parseForwardSpec(as, text))?.listen;
+}
+
+function sshTarget(form: FormState, errors: FieldErrors) {
+  const text = textIn(form, 'target');
+  if (text === '') return undefined;
+  // Without brackets an address of IPv6 would end in what looks like a port.
+  if (!text.startsWith('/') && (isIPv6(text) || !/:\d+$/.test(text))) {
+    errors.target = 'HOST:PORT, an IPv6 address in brackets; or the path of a socket';
+    return undefined;
+  }
+  return parsed(errors, 'target', () => parseForwardSpec('local', `1:${text}`))?.target ?? undefined;
 }
 
 function mappingListen(form: FormState, errors: FieldErrors) {
@@ -149,7 +155,7 @@ export function buildForward(form: FormState, schema: ForwardSchema | null): Bui
     case 'local':
     case 'remote':
     case 'dynamic': {
-      const spec = specOf(form, form.kind, errors);
+      const target = form.kind === 'dynamic' ? undefined : sshTarget(form, errors);
       const {
         jump: _jump,
         identities: _identities,
@@ -164,8 +170,8 @@ export function buildForward(form: FormState, schema: ForwardSchema | null): Bui
       draft = {
         ...common,
         host: value('host'),
-        listen: spec?.listen,
-        ...(spec?.target == null ? {} : { target: spec.target }),
+        listen: sshListen(form, form.kind, errors),
+        ...(target === undefined ? {} : { target }),
         ssh: Object.keys(nextSsh).length === 0 ? undefined : nextSsh,
       };
       break;
@@ -287,6 +293,7 @@ export function startForm(kind: ForwardKind, editing: Forward | null): FormState
     preview: null,
     pick: -1,
     touched: [],
+    left: [],
     sent: false,
     refusal: null,
   };

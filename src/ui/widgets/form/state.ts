@@ -34,6 +34,8 @@ export interface FormState {
   /** Which of the offered completions is chosen; -1: none. */
   readonly pick: number;
   readonly touched: readonly FieldId[];
+  /** Fields the cursor has left, or that kept the form from being saved: what is wrong there is no longer half typed. */
+  readonly left: readonly FieldId[];
   readonly sent: boolean;
   /** What the engine answered when it refused. */
   readonly refusal: string | null;
@@ -72,7 +74,10 @@ export function setField(form: FormState, id: FieldId, text: string): FormState 
   return withField(form, id, fieldOf(text));
 }
 
+export const leave = (form: FormState, id: FieldId): FormState =>
+  form.left.includes(id) ? form : { ...form, left: [...form.left, id] };
+
 export function moveInForm(form: FormState, by: number): FormState {
   const at = Math.max(0, Math.min(form.order.length - 1, form.at + by));
-  return at === form.at ? form : { ...form, at, pick: -1 };
+  return at === form.at ? form : { ...leave(form, currentField(form)), at, pick: -1 };
 }

@@ -8,11 +8,14 @@ import { emptyField } from '../../text-field.ts';
 import { fieldLine } from '../field.ts';
 import { keyList } from '../footer.ts';
 import { completionsFor } from './completions.ts';
-import { formFields } from './fields.ts';
+import { type FieldId, formFields } from './fields.ts';
 import { allForwards } from './preset.ts';
-import type { FormState } from './state.ts';
+import { currentField, type FormState } from './state.ts';
 
 const labelWidth = 15;
+
+/** What is being typed for the first time is not wrong yet. */
+const isHalfTyped = (form: FormState, id: FieldId) => currentField(form) === id && !form.left.includes(id);
 
 /** The form: its fields, what is wrong with them, what could stand there, and what it would all do. */
 export function formLines(scene: Scene, form: FormState, width: number, height: number): Line[] {
@@ -24,7 +27,7 @@ export function formLines(scene: Scene, form: FormState, width: number, height: 
     const focused = i === form.at;
     const { label = id, example = '', optional = false } = texts[id] ?? {};
     const field = form.fields[id] ?? emptyField;
-    const wrong = form.touched.includes(id) ? errors[id] : undefined;
+    const wrong = form.touched.includes(id) && !isHalfTyped(form, id) ? errors[id] : undefined;
     const needed = form.touched.includes(id) && missing.includes(id) && !focused;
     const mark =
       wrong !== undefined
@@ -54,7 +57,8 @@ export function formLines(scene: Scene, form: FormState, width: number, height: 
       below.push([seg(i === 0 ? lead : ' '.repeat(lead.length), role), seg(line, role)]);
   };
   if (form.refusal !== null) paragraph(form.refusal, 'bad');
-  else if (complaint !== undefined) paragraph(complaint, 'bad');
+  else if (complaint !== undefined)
+    paragraph(complaint, blamed !== undefined && isHalfTyped(form, blamed) ? 'dim' : 'bad');
   const offered = completionsFor(scene, form);
   const spare = height - rows.length - 9;
   if (offered.length > 0 && spare >= 1) {
