@@ -200,9 +200,10 @@ export function createMappings(options: MappingsOptions) {
         entry.stop.abort();
         followed.delete(name);
       }
+      const known = new Map(before.map((mapping) => [mapping.name, mapping]));
       for (const mapping of wanted) {
-        if (!before.includes(mapping)) touched.add(mapping.via as GatewayName);
-        if (!before.some(({ name }) => name === mapping.name)) options.onStatus(mapping.name, { is: 'opening' });
+        if (known.get(mapping.name) !== mapping) touched.add(mapping.via as GatewayName);
+        if (!known.has(mapping.name)) options.onStatus(mapping.name, { is: 'opening' });
         if (!followed.has(mapping.name)) follow(mapping);
       }
       for (const via of touched) sync(via);
@@ -285,9 +286,12 @@ export function createMappings(options: MappingsOptions) {
     async count(): Promise<void> {
       for (const via of names) {
         if (!used.has(via) || stopped) continue;
-        for (const [owner, counts] of await gateways[via].counters()) {
+        const counted = await gateways[via].counters();
+        if (stopped) return;
+        const mine = owners(via);
+        for (const [owner, counts] of counted) {
           // An answer may come after its forward has gone elsewhere; what it had counted by then is kept.
-          if (stopped || !owns(via, owner)) continue;
+          if (!mine.has(owner)) continue;
           watch.counted(owner, counts, options.meter.lastOutside(owner), performance.now());
           options.meter.outside(owner, counts);
         }
@@ -304,10 +308,11 @@ export function createMappings(options: MappingsOptions) {
       await Promise.all(
         names.map(async (via) => {
           if (clear && used.has(via)) {
+            const mine = owners(via);
             for (const [owner, counts] of await gateways[via].counters().catch(() => noCounts))
-              if (owns(via, owner)) options.meter.outside(owner, counts);
+              if (mine.has(owner)) options.meter.outside(owner, counts);
             await gateways[via].clear();
-            for (const owner of owners(via)) options.meter.outside(owner, null);
+            for (const owner of mine) options.meter.outside(owner, null);
           }
           await gateways[via].stop();
         }),
@@ -316,7 +321,8 @@ export function createMappings(options: MappingsOptions) {
   };
 
   async function lastCounts(via: GatewayName): Promise<void> {
-    const gone = [...leaving[via]].filter((owner) => !owns(via, owner));
+    const mine = owners(via);
+    const gone = [...leaving[via]].filter((owner) => !mine.has(owner));
     leaving[via].clear();
     if (gone.length === 0) return;
     const counts = await gateways[via].counters().catch(() => noCounts);
@@ -331,14 +337,10 @@ export function createMappings(options: MappingsOptions) {
   }
 
   /** Forwards whose traffic this gateway counts. */
-  function owners(via: GatewayName): string[] {
+  function owners(via: GatewayName): ReadonlySet<string> {
     const mappings = wanted.filter((mapping) => mapping.via === via).map(({ name }) => name);
     const opened = [...extra].filter(([, entry]) => entry.via === via).map(([owner]) => owner);
-    return [...mappings, ...opened, ...(via === 'nftables' ? kernelTriggers.map(({ name }) => name) : [])];
-  }
-
-  function owns(via: GatewayName, owner: string): boolean {
-    return owners(via).includes(owner);
+    return new Set([...mappings, ...opened, ...(via === 'nftables' ? kernelTriggers.map(({ name }) => name) : [])]);
   }
 
   function follow(mapping: Mapping): void {
