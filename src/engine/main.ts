@@ -5,7 +5,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { sweepRuntimeDirs } from '../dataplane/carriers/openssh/runtime-dir.ts';
 import { type SallyportError, toFailure } from '../model/errors.ts';
-import { findHome } from '../model/home.ts';
+import { findHome, homeFailure } from '../model/home.ts';
 import { planLinks } from '../ssh/plan.ts';
 import { sshEnvironment } from '../ssh/resolve.ts';
 import { openConfigFile } from '../store/config-file.ts';
@@ -138,7 +138,7 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  const failure = toFailure(error);
+  const failure = toFailure(homeFailure(error));
   // Another engine won the race: whoever started this one will find that one.
   if ((error as SallyportError).code !== 'engine_busy') process.stderr.write(`${JSON.stringify(failure)}\n`);
   process.exit(1);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import os from 'node:os';
 import path from 'node:path';
+import { SallyportError } from './errors.ts';
 
 /** The folders of one engine; two homes never meet. */
 export interface Home {
@@ -50,4 +51,20 @@ const shortEnough = (runDir: string) => Buffer.byteLength(runDir) <= socketPathM
 function shortRunDir(runDir: string): string {
   const digest = createHash('sha256').update(runDir).digest('hex').slice(0, 12);
   return path.join('/tmp', `sallyport-${os.userInfo().uid}-${digest}`);
+}
+
+/** A complaint of the system about one of the home's files, for a person; any other error is given back as it is. */
+export function homeFailure(error: unknown): unknown {
+  const { code, path: file, address, message } = error as NodeJS.ErrnoException & { address?: string };
+  const place = file ?? address;
+  if (place === undefined || code === undefined || !/^E[A-Z]+$/.test(code)) return error;
+  const why = /^\w+: ([^,]+),/.exec(message)?.[1] ?? code;
+  return new SallyportError(
+    'engine_start',
+    `cannot use ${place}: ${why}`,
+    code === 'ENOSPC' || code === 'EDQUOT'
+      ? 'make room there, or set SALLYPORT_HOME to a folder that has some'
+      : 'set SALLYPORT_HOME to a folder of yours that can be written',
+    { cause: error },
+  );
 }

@@ -1,8 +1,10 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import type { Command } from 'commander';
-import { type Failure, SallyportError } from '../../model/errors.ts';
+import { engineFailure } from '../../client/connect.ts';
+import { SallyportError } from '../../model/errors.ts';
 import { formatBytes, formatSpan } from '../../present/quantity.ts';
 import { type Context, done, withEngine } from '../context.ts';
 import { installUnit, uninstallUnit } from '../systemd.ts';
@@ -90,21 +92,28 @@ async function stop(context: Context, handover: boolean): Promise<void> {
 }
 
 /** Takes away what a killed engine has left: kernel rules, router leases. */
-async function clear({ engineFile, env }: Context): Promise<void> {
+async function clear({ engineFile, env, home }: Context): Promise<void> {
   try {
     await promisify(execFile)(process.execPath, [engineFile, 'clear'], { env, timeout: 60_000 });
   } catch (error) {
-    const said = String((error as { stderr?: unknown }).stderr ?? '')
-      .trim()
-      .split('\n')
-      .at(-1);
-    throw said?.startsWith('{') ? SallyportError.from(JSON.parse(said) as Failure) : error;
+    throw engineFailure(String((error as { stderr?: unknown }).stderr ?? ''), home.logFile) ?? error;
   }
 }
 
 async function run(context: Context): Promise<void> {
-  const child = spawn(process.execPath, [context.engineFile], { stdio: 'inherit', env: context.env });
+  const { engineFile, env, home } = context;
+  const child = spawn(process.execPath, [engineFile], { stdio: ['inherit', 'inherit', 'pipe'], env });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
-  const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
-  context.exitCode = code ?? (signal === 'SIGTERM' || signal === 'SIGINT' ? 0 : 1);
+  const [said, [code, signal]] = await Promise.all([
+    text(child.stderr),
+    once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>,
+  ]);
+  if (code === 0 || signal === 'SIGTERM' || signal === 'SIGINT') return;
+  if (signal !== null)
+    throw new SallyportError('engine_gone', `the engine was ended by ${signal}`, `see ${home.logFile}`);
+  // One that finds another at work leaves without a word.
+  throw (
+    engineFailure(said, home.logFile) ??
+    new SallyportError('engine_busy', 'another engine runs for this home', 'sallyport engine status shows it')
+  );
 }
