@@ -1,4 +1,5 @@
 import type * as z from 'zod';
+import { issueWords } from '../model/config-text.ts';
 import { SallyportError } from '../model/errors.ts';
 
 /**
@@ -15,5 +16,5 @@ export function checked<S extends z.ZodType>(schema: S, value: unknown, hint: st
     value,
   );
   const shown = typeof given === 'string' || typeof given === 'number' ? ` "${given}"` : '';
-  throw new SallyportError('bad_value', `${field}${shown}: ${issue?.message ?? 'not valid'}`, hint);
+  throw new SallyportError('bad_value', `${field}${shown}: ${issueWords(issue)}`, hint);
 }

@@ -1,5 +1,8 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { Config, emptyConfig } from '../model/config.ts';
+import { type Config, emptyConfig } from '../model/config.ts';
+import { configFileName, lastGoodName, parseConfig, repairHint } from '../model/config-text.ts';
 import { SallyportError } from '../model/errors.ts';
 import type { Home } from '../model/home.ts';
 
@@ -7,34 +10,18 @@ import type { Home } from '../model/home.ts';
  * The configuration as the file has it, for when no engine runs; read only. No file is an empty configuration.
  * @throws SallyportError `config_invalid` or `config_newer`
  */
-export async function readConfigFile(home: Home, read: (file: string) => Promise<string>): Promise<Config> {
-  const file = path.join(home.configDir, 'config.json');
+export async function readConfigFile({ configDir }: Home): Promise<Config> {
+  const file = path.join(configDir, configFileName);
+  const aside = path.join(configDir, lastGoodName);
   let text: string;
   try {
-    text = await read(file);
+    text = await readFile(file, 'utf8');
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     if (code === 'ENOENT') return emptyConfig();
-    throw new SallyportError('config_invalid', `cannot read ${file}: ${code}`, 'check who owns it', { cause });
-  }
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw new SallyportError('config_invalid', `${file} is not JSON`, 'mend it, or put the copy beside it back', {
+    throw new SallyportError('config_invalid', `cannot read ${file}: ${code}`, 'check what it is and who owns it', {
       cause,
     });
   }
-  const { version } = (value ?? {}) as { version?: unknown };
-  if (typeof version === 'number' && version > 1) {
-    throw new SallyportError('config_newer', `${file} has version ${version}`, 'use the newer sallyport that wrote it');
-  }
-  const parsed = Config.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw new SallyportError(
-    'config_invalid',
-    `${file}: ${issue?.path.join('.')}: ${issue?.message}`,
-    'mend it, or put the copy beside it back',
-  );
+  return parseConfig(text, file, repairHint(file, existsSync(aside) ? aside : null));
 }

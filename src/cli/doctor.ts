@@ -1,7 +1,6 @@
 // What this machine has, and lacks, for sallyport.
 import { execFile } from 'node:child_process';
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -147,7 +146,7 @@ function homeCheck(dir: string): Check {
 
 async function configCheck(home: Context['home']): Promise<Check> {
   try {
-    const { forwards } = await readConfigFile(home, (file) => readFile(file, 'utf8'));
+    const { forwards } = await readConfigFile(home);
     return good('config', `${path.join(home.configDir, 'config.json')}, ${forwards.length} forwards`);
   } catch (error) {
     const { message, hint } = toFailure(error);

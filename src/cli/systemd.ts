@@ -16,7 +16,7 @@ function word(text: string): string {
 
 export function unitText({ env, engineFile }: Pick<Context, 'env' | 'engineFile'>, node: string): string {
   const kept = ['SALLYPORT_HOME', 'SSH_AUTH_SOCK'].flatMap((name) => {
-    const value = env[name];
+    const value = env[name] && path.resolve(env[name]);
     // The variable's value is taken literally here; only the specifiers need care.
     return value ? [`Environment="${`${name}=${value}`.replace(/["\\]/g, '\\$&').replaceAll('%', '%%')}"`] : [];
   });

@@ -3,7 +3,7 @@ import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { build } from '../model/build.ts';
 import { type Failure, SallyportError } from '../model/errors.ts';
-import type { Home } from '../model/home.ts';
+import { type Home, homeFailure } from '../model/home.ts';
 import { type Client, dialEngine } from './client.ts';
 
 const startTimeoutMs = 15_000;
@@ -124,31 +124,46 @@ function startUnit(unit: string): Start {
 
 /** Starts the engine, detached from this process and its terminal. */
 function launch({ home, engineFile }: ConnectOptions): Start {
-  mkdirSync(path.dirname(home.logFile), { recursive: true, mode: 0o700 });
   const errorFile = path.join(path.dirname(home.logFile), 'start.log');
-  const out = openSync(errorFile, 'w', 0o600);
+  const out = openForErrors(errorFile);
   // Whoever runs this command as a service does not run the engine.
-  const { SYSTEMD_EXEC_PID: _own, ...env } = process.env;
+  const { SALLYPORT_HOME: own, SYSTEMD_EXEC_PID: _service, ...others } = process.env;
   const child = spawn(process.execPath, [engineFile], {
     detached: true,
     stdio: ['ignore', 'ignore', out],
     cwd: '/',
-    env,
+    // It runs in another folder, where a relative home would be another one.
+    env: own ? { ...others, SALLYPORT_HOME: home.dir } : others,
   });
   closeSync(out);
   child.on('error', () => {});
   child.unref();
   return {
     exited: () => child.exitCode !== null || child.signalCode !== null,
-    why: () => {
-      const said = readFileSync(errorFile, 'utf8').trim();
-      if (said === '') return null;
-      const last = said.slice(said.lastIndexOf('\n') + 1);
-      try {
-        return SallyportError.from(JSON.parse(last) as Failure);
-      } catch {
-        return new SallyportError('engine_start', `the engine did not start: ${last}`, `see ${errorFile}`);
-      }
-    },
+    /** What the engine said before it ended; null when it left in silence, because another one runs. */
+    why: () => engineFailure(readFileSync(errorFile, 'utf8'), errorFile),
   };
+}
+
+function openForErrors(file: string): number {
+  try {
+    mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+    return openSync(file, 'w', 0o600);
+  } catch (error) {
+    throw homeFailure(error);
+  }
+}
+
+/**
+ * Why an engine did not start, from what it said on standard error; null when it said nothing.
+ * @param where what a person can look into
+ */
+export function engineFailure(said: string, where: string): SallyportError | null {
+  const last = said.trim().split('\n').at(-1) ?? '';
+  if (last === '') return null;
+  try {
+    return SallyportError.from(JSON.parse(last) as Failure);
+  } catch {
+    return new SallyportError('engine_start', `the engine did not start: ${last}`, `see ${where}`);
+  }
 }

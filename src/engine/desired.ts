@@ -1,12 +1,12 @@
 // The desired state: the configuration in memory, its file, and the way back.
 import { Config, type Forward, Forward as ForwardSchema } from '../model/config.ts';
+import { describeIssue, withSessions } from '../model/config-text.ts';
 import { ClaimBook, conflictError, findConflict } from '../model/conflicts.ts';
 import { SallyportError } from '../model/errors.ts';
 import { nearestName } from '../model/names.ts';
 import { checkForward } from '../model/rules.ts';
 import type { Selection } from '../protocol/methods.ts';
 import type { ConfigFile } from '../store/config-file.ts';
-import { describeIssue } from '../store/config-file.ts';
 
 /** How to take one change back: the forwards as they were (null: not there), and the sessions. */
 interface Undo {
@@ -89,12 +89,6 @@ export function createDesired(file: ConfigFile, changed: (config: Config, undo: 
       );
     }
     return names;
-  };
-
-  const withSessions = (next: Config): Config => {
-    const sessions = { ...next.sessions };
-    for (const { session } of next.forwards) sessions[session] ??= { note: '' };
-    return { ...next, sessions };
   };
 
   return {

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { sweepRuntimeDirs } from '../dataplane/carriers/openssh/runtime-dir.ts';
 import { toFailure } from '../model/errors.ts';
-import { findHome } from '../model/home.ts';
+import { findHome, homeFailure } from '../model/home.ts';
 import { planLinks } from '../ssh/plan.ts';
 import { sshEnvironment } from '../ssh/resolve.ts';
 import { openConfigFile } from '../store/config-file.ts';
@@ -141,7 +141,7 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  const { code, message, hint } = toFailure(error);
+  const { code, message, hint } = toFailure(homeFailure(error));
   if (process.argv[2] === 'run') process.stderr.write(`sallyport: ${message}\ntry: ${hint}\n`);
   // Another engine won the race: whoever started this one will find that one.
   else if (code !== 'engine_busy') process.stderr.write(`${JSON.stringify({ code, message, hint })}\n`);

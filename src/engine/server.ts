@@ -1,9 +1,9 @@
 // JSON-RPC over the engine's socket: checks parameters against the table of methods, turns errors into failures.
 import type net from 'node:net';
 import { createMessageConnection, ResponseError, SocketMessageReader, SocketMessageWriter } from 'vscode-jsonrpc/node';
+import { describeIssue } from '../model/config-text.ts';
 import { SallyportError, toFailure } from '../model/errors.ts';
 import { type CheckedParams, type MethodName, methods, type Result } from '../protocol/methods.ts';
-import { describeIssue } from '../store/config-file.ts';
 import type { Engine } from './engine.ts';
 import type { Watcher } from './publisher.ts';
 

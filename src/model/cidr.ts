@@ -7,7 +7,7 @@ import { SallyportError } from './errors.ts';
  * @returns null when `text` is no address
  */
 export function normalAddress(text: string): string | null {
-  const bare = text.replace(/^\[|\]$/g, '').replace(/%.*$/, '');
+  const bare = text.replace(/^\[(.*)\]$/, '$1').replace(/%.*$/, '');
   // Node's reading is the strict one: ipaddr.js takes "..." for an address.
   if (isIP(bare) === 0) return null;
   return ipaddr.process(bare).toString();

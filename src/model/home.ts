@@ -1,5 +1,6 @@
 import os from 'node:os';
 import path from 'node:path';
+import { SallyportError } from './errors.ts';
 
 /** The folders of one engine; two homes never meet. */
 export interface Home {
@@ -51,4 +52,20 @@ function shortRunDir(runDir: string): string {
   const { createHash } = process.getBuiltinModule('node:crypto');
   const digest = createHash('sha256').update(runDir).digest('hex').slice(0, 12);
   return path.join('/tmp', `sallyport-${os.userInfo().uid}-${digest}`);
+}
+
+/** A complaint of the system about one of the home's files, for a person; any other error is given back as it is. */
+export function homeFailure(error: unknown): unknown {
+  const { code, path: file, address, message } = error as NodeJS.ErrnoException & { address?: string };
+  const place = file ?? address;
+  if (place === undefined || code === undefined || !/^E[A-Z]+$/.test(code)) return error;
+  const why = /^\w+: ([^,]+),/.exec(message)?.[1] ?? code;
+  return new SallyportError(
+    'engine_start',
+    `cannot use ${place}: ${why}`,
+    code === 'ENOSPC' || code === 'EDQUOT'
+      ? 'make room there, or set SALLYPORT_HOME to a folder that has some'
+      : 'set SALLYPORT_HOME to a folder of yours that can be written',
+    { cause: error },
+  );
 }

@@ -31,6 +31,7 @@ export function checkForward(forward: Forward): void {
 function checkMapping(forward: Extract<Forward, { kind: 'mapping' }>): void {
   const { listen, target } = forward;
   refuseMisplaced(forward);
+  refuseBadBind(listen.address);
   const last = listen.last ?? listen.port;
   if (last < listen.port) {
     throw refuse(`port range ${listen.port}-${last} is upside down`, `write it as ${last}-${listen.port}`);
@@ -39,6 +40,12 @@ function checkMapping(forward: Extract<Forward, { kind: 'mapping' }>): void {
     throw refuse(
       `the internal range from ${target.port} would end past port 65535`,
       'choose a lower internal port or a shorter range',
+    );
+  }
+  if (forward.via === 'relay' && target.port === listen.port && leadsToItself(listen.address, target.host)) {
+    throw refuse(
+      `the mapping would lead to itself: it listens where ${target.host} port ${target.port} is`,
+      'name another external port, or the machine inside',
     );
   }
   const [from, to] = [normalAddress(listen.address ?? ''), normalAddress(target.host)];
@@ -62,6 +69,23 @@ function refuseEmptyList({ allow = [], target }: Extract<Forward, { kind: 'mappi
     `no network of the allow list is ${six ? 'IPv6' : 'IPv4'}, as ${target.host} is: it would keep everybody out`,
     'name networks of the same family, or use --via relay',
   );
+}
+
+/** Whether a relay would be its own target, as far as the words alone tell; the data plane sees the rest. */
+function leadsToItself(bind = '127.0.0.1', host: string): boolean {
+  const to = host === 'localhost' ? '127.0.0.1' : normalAddress(host);
+  if (to === null) return false;
+  const loopback = to === '::1' || to.startsWith('127.');
+  if (bind === '*' || bind === '::') return loopback;
+  if (bind === '0.0.0.0') return loopback && to !== '::1';
+  return normalAddress(bind === 'localhost' ? '127.0.0.1' : bind) === to;
+}
+
+/** A name is looked up when it is listened on; what can be neither a name nor an address is a typing mistake. */
+function refuseBadBind(address: string | undefined): void {
+  if (address === undefined || address === '*' || normalAddress(address) !== null) return;
+  if (/^[\d.]+$/.test(address) || !/^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.?$/.test(address))
+    throw refuse(`"${address}" is not an address to listen on`, 'write it like 0.0.0.0, 192.168.1.1, [::1] or *');
 }
 
 /** A router's mapping to another machine is relayed on from here, so what a relay can do it can do too. */

@@ -15,11 +15,10 @@ import {
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import Conf from 'conf';
-import type * as z from 'zod';
 import { Config, emptyConfig } from '../model/config.ts';
+import { configFileName, lastGoodName, parseConfig, repairHint } from '../model/config-text.ts';
 import { SallyportError } from '../model/errors.ts';
 import { configSchemaFor } from './json-schema.ts';
-import { migrate } from './migrations.ts';
 
 export interface ConfigFile {
   readonly path: string;
@@ -37,18 +36,15 @@ export interface ConfigFile {
   changedOutside(): boolean;
 }
 
-const fileName = 'config.json';
-
-/** The last configuration that was written whole, beside the config file. */
-export const lastGoodName = 'config.json.last-good';
-
 export function openConfigFile(dir: string): ConfigFile {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const file = path.join(dir, fileName);
+  const file = path.join(dir, configFileName);
   const lastGood = path.join(dir, lastGoodName);
+  const aside = `${lastGood}.new`;
   let text = readText(file);
   let conf: Conf | null = null;
 
+  const parse = (read: string) => parseConfig(read, file, repairHint(file, existsSync(lastGood) ? lastGood : null));
   const open = () => {
     // Inside a snap conf would write in place; a rename is possible in every folder this file can be in.
     delete process.env.SNAP;
@@ -57,7 +53,9 @@ export function openConfigFile(dir: string): ConfigFile {
       configName: 'config',
       configFileMode: 0o600,
       clearInvalidConfig: false,
-      defaults: JSON.parse(JSON.stringify(emptyConfig())),
+      defaults: plainOf(emptyConfig()),
+      // A file written by hand may leave out what has a default; conf's schema is that of a whole configuration.
+      deserialize: (read) => plainOf(parse(read)),
       serialize: (value) => `${JSON.stringify(value, null, 2)}\n`,
       ...configSchemaFor(Config),
     });
@@ -67,22 +65,27 @@ export function openConfigFile(dir: string): ConfigFile {
   return {
     path: file,
     read() {
-      text = readText(file);
-      return text === null ? emptyConfig() : parseConfig(text, file);
+      const read = readText(file);
+      const config = read === null ? emptyConfig() : parse(read);
+      // Only what was understood counts as known: anything else stays a change of somebody else's, never written over.
+      text = read;
+      return config;
     },
     write(config) {
-      const plain = JSON.parse(JSON.stringify(config)) as Record<string, unknown>;
+      const plain = plainOf(config);
       const before = readText(file);
       try {
-        if (before !== null) keepAside(file, lastGood);
+        if (before !== null) keepAside(file, aside);
         open().store = plain;
         const written = readText(file);
         if (written === null || !isDeepStrictEqual(JSON.parse(written), plain))
           throw new Error('it does not read back as written');
+        if (before !== null) renameSync(aside, lastGood);
         syncFolder(dir);
         text = written;
       } catch (cause) {
-        if (readText(file) !== before) putBack(file, lastGood, before);
+        if (readText(file) !== before) putBack(file, aside, before);
+        rmSync(aside, { force: true });
         throw new SallyportError(
           'config_write',
           `cannot write ${file}: ${(cause as Error).message}`,
@@ -93,52 +96,6 @@ export function openConfigFile(dir: string): ConfigFile {
     },
     changedOutside: () => readText(file) !== text,
   };
-}
-
-/**
- * Reads a configuration: migrates an older version, refuses a newer one, names the first thing that is wrong.
- * @param where what the text is, for the message
- */
-export function parseConfig(text: string, where: string): Config {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw invalid(where, `it is not JSON: ${(cause as Error).message}`, cause);
-  }
-  const parsed = Config.safeParse(migrate(value, where));
-  if (!parsed.success) throw invalid(where, describeIssue(parsed.error), parsed.error);
-  const seen = new Set<string>();
-  for (const { name } of parsed.data.forwards) {
-    if (seen.has(name)) throw invalid(where, `two forwards are called ${name}`);
-    seen.add(name);
-  }
-  return parsed.data;
-}
-
-function invalid(where: string, why: string, cause?: unknown): SallyportError {
-  const aside = path.join(path.dirname(where), lastGoodName);
-  const hint = existsSync(aside)
-    ? `mend it, or go back: cp ${aside} ${where}`
-    : path.isAbsolute(where)
-      ? 'mend it, or move it away to start afresh'
-      : 'name a file that sallyport export wrote';
-  return new SallyportError('config_invalid', `cannot read ${where}: ${why}`, hint, { cause });
-}
-
-/** The first thing a schema found wrong: `forwards.2.listen.port: ports go from 1 to 65535`. */
-export function describeIssue(error: z.ZodError): string {
-  const issue = deepest(error.issues[0]);
-  const at = issue?.path.join('.') ?? '';
-  return `${at === '' ? '' : `${at}: `}${issue?.message ?? 'not valid'}`.replaceAll('\n', ' ');
-}
-
-/** A union reports one issue for itself; the branch that got furthest says what is really wrong. */
-function deepest(issue: z.core.$ZodIssue | undefined): z.core.$ZodIssue | undefined {
-  if (issue?.code !== 'invalid_union') return issue;
-  const branches = issue.errors.map((branch) => deepest(branch[0])).filter((found) => found !== undefined);
-  const best = branches.sort((a, b) => b.path.length - a.path.length)[0];
-  return best === undefined ? issue : { ...best, path: [...issue.path, ...best.path] };
 }
 
 function readText(file: string): string | null {
@@ -155,23 +112,20 @@ function readText(file: string): string | null {
   }
 }
 
-/** A hard link costs no space and cannot be half done; conf's rename then leaves the old file to it. */
+const plainOf = (config: Config) => JSON.parse(JSON.stringify(config)) as Record<string, unknown>;
+
+/**
+ * A hard link costs no space and cannot be half done; conf's rename then leaves the old file to it. It gets its name for
+ * good only after that: while both names are one file, whoever edits it in place would spoil the copy too.
+ */
 function keepAside(file: string, aside: string): void {
-  rmSync(`${aside}.new`, { force: true });
-  linkSync(file, `${aside}.new`);
-  renameSync(`${aside}.new`, aside);
-  // Where both are one file already, as after a write that failed, a rename leaves both names.
-  rmSync(`${aside}.new`, { force: true });
+  rmSync(aside, { force: true });
+  linkSync(file, aside);
 }
 
 function putBack(file: string, aside: string, before: string | null): void {
-  if (before === null) {
-    rmSync(file, { force: true });
-    return;
-  }
-  rmSync(`${file}.back`, { force: true });
-  linkSync(aside, `${file}.back`);
-  renameSync(`${file}.back`, file);
+  if (before === null) rmSync(file, { force: true });
+  else renameSync(aside, file);
 }
 
 function syncFolder(dir: string): void {

@@ -95,11 +95,75 @@ describe('bad input', () => {
     expect((await home.run(['ls', '--json'])).json<ForwardView[]>().map(({ name }) => name)).toEqual(['web']);
   });
 
-  test('a config file of nonsense is reported and kept', async () => {
-    writeFileSync(path.join(home.dir, 'config.json'), '{"version":1,', { mode: 0o600 });
-    const { code, stderr } = await home.run(['export']);
-    expect([code, stderr]).toEqual([1, expect.stringMatching(/^sallyport: .*config\.json is not JSON\ntry: /)]);
-    expect(readFileSync(path.join(home.dir, 'config.json'), 'utf8')).toBe('{"version":1,');
+  test('a config file of nonsense is reported alike by every command, and kept', async () => {
+    const file = path.join(home.dir, 'config.json');
+    writeFileSync(file, '{"version":1,', { mode: 0o600 });
+    for (const words of [['export'], ['ls'], ['engine', 'run'], ['engine', 'start']]) {
+      const { code, stderr } = await home.run(words);
+      expect([code, stderr], words.join(' ')).toEqual([
+        1,
+        expect.stringMatching(/^sallyport: cannot read .*config\.json: it is not JSON: .*\ntry: .*\n$/),
+      ]);
+    }
+    expect(readFileSync(file, 'utf8')).toBe('{"version":1,');
+  });
+
+  test('a config file spoiled while the engine runs is never written over', async () => {
+    const file = path.join(home.dir, 'config.json');
+    expect((await home.run(['map', 'web', '18080', '127.0.0.1:80'])).code).toBe(0);
+    writeFileSync(file, 'spoiled');
+    for (const words of [
+      ['rm', 'web'],
+      ['rm', 'web'],
+      ['map', 'more', '18081', '127.0.0.1:80'],
+    ]) {
+      const { code, stderr } = await home.run([...words, '--json']);
+      expect([code, failure(stderr).code]).toEqual([1, 'config_invalid']);
+    }
+    expect(readFileSync(file, 'utf8')).toBe('spoiled');
+  });
+});
+
+describe('the home', () => {
+  test('a config file written by hand may leave out what has a default; commands change it all the same', async () => {
+    const written = {
+      version: 1,
+      settings: { theme: 'auto' },
+      forwards: [
+        { name: 'web', kind: 'mapping', session: 'home', listen: { port: 18080 }, target: { host: '::1', port: 80 } },
+      ],
+    };
+    writeFileSync(path.join(home.dir, 'config.json'), JSON.stringify(written));
+    const sessions = (await home.run(['sessions', '--json'])).json<{ name: string }[]>();
+    expect(sessions.map(({ name }) => name)).toEqual(['default', 'home']);
+    const edited = await home.run(['edit', 'web', '--note', 'kept', '--json']);
+    expect([edited.code, edited.stderr]).toEqual([0, '']);
+    expect((await home.run(['export'])).json()).toMatchObject({ forwards: [{ ...written.forwards[0], note: 'kept' }] });
+  });
+
+  test('named by a relative path, it is the same one for the engine, which runs elsewhere', async () => {
+    const here = { cwd: home.dir, env: { ...home.env, SALLYPORT_HOME: '.' } };
+    await run(program, ['engine', 'start'], here);
+    const { stdout } = await run(program, ['engine', 'status', '--json'], here);
+    expect(JSON.parse(stdout)).toMatchObject({ home: home.dir });
+  });
+
+  test('that cannot be one is said in one line, with the next step', async () => {
+    const file = path.join(home.dir, 'file');
+    writeFileSync(file, '');
+    for (const words of [['ls'], ['engine', 'run']]) {
+      const failed = await run(program, words, { env: { ...home.env, SALLYPORT_HOME: file } }).catch((error) => error);
+      expect([failed.code, failed.stderr]).toEqual([
+        1,
+        expect.stringMatching(/^sallyport: cannot use .*\/file\/.*: not a directory\ntry: set SALLYPORT_HOME .*\n$/),
+      ]);
+    }
+  });
+
+  test('has one engine: another in the foreground says so', async () => {
+    await home.run(['engine', 'start']);
+    const { code, stderr } = await home.run(['engine', 'run', '--json']);
+    expect([code, failure(stderr).code]).toEqual([1, 'engine_busy']);
   });
 });
 

@@ -17,7 +17,7 @@ import { dialEngine } from '../../src/client/client.ts';
 import { connect } from '../../src/client/connect.ts';
 import { startMirror } from '../../src/client/mirror.ts';
 import { build } from '../../src/model/build.ts';
-import { parseConfig } from '../../src/store/config-file.ts';
+import { parseConfig } from '../../src/model/config-text.ts';
 import { engineFile, makeHome, type TestHome } from '../support/home.ts';
 import { until } from '../support/until.ts';
 
@@ -151,7 +151,7 @@ describe('the engine', () => {
         Array.from({ length: 10 }, (_, k) => client.call('add', { forwards: [local(`f-${i}-${k}`, 0)] })),
       ),
     );
-    const config = parseConfig(readFileSync(configFile(), 'utf8'), configFile());
+    const config = parseConfig(readFileSync(configFile(), 'utf8'), configFile(), '');
     expect(config.forwards).toHaveLength(40);
     for (const client of clients) client.close();
   });
@@ -173,7 +173,7 @@ describe('the engine', () => {
         }
       }
       client.close();
-      const config = parseConfig(readFileSync(configFile(), 'utf8'), configFile());
+      const config = parseConfig(readFileSync(configFile(), 'utf8'), configFile(), '');
       const stored = new Set(config.forwards.map(({ name }) => name));
       expect(answered.filter((name) => !stored.has(name))).toEqual([]);
       expect(answered.length).toBeGreaterThanOrEqual(killAfter);

@@ -72,6 +72,21 @@ describe('TCP', () => {
     );
   });
 
+  test('a target that turns out to be its own listener is not gone round', async () => {
+    const port = await freePort();
+    // The words do not tell: the listener's address is every one, and the target is one of them.
+    await plane.start(
+      mapping({ address: '0.0.0.0', port }, port, { proto: 'both', target: { host: '127.0.0.7', port } }),
+    );
+    expect(await fate(connect(port))).toBe('ECONNRESET');
+    const client = keep(dgram.createSocket('udp4'));
+    client.send('x', port, '127.0.0.1');
+    await until('both to be told', () => plane.notes('target_unreachable').length > 0);
+    await until('all to be over', () => plane.counts('m').flowsTotal >= 3 && plane.counts('m').flows === 0);
+    // The client's and the probe's, and what each of them met.
+    expect(plane.counts('m').flowsTotal).toBeLessThanOrEqual(6);
+  });
+
   test('a name is resolved for each connection', async () => {
     const { address } = await lookup('localhost');
     const { port: target } = keep(await echo({ host: address, port: 0 }));

@@ -47,3 +47,29 @@ it.each([
 it.each(['0.0.0.0', '::', '224.0.0.1', 'ff02::1', '255.255.255.255'])('%s is no host to map to', (host) => {
   expect(() => checkForward(mapping({ target: { host, port: 80 } }))).toThrow(`${host} is no host`);
 });
+
+it.each([
+  [{ listen: { port: 80 }, target: { host: '127.0.0.1', port: 80 } }],
+  [{ listen: { port: 80 }, target: { host: 'localhost', port: 80 } }],
+  [{ listen: { port: 80, last: 90, address: '*' }, target: { host: '::1', port: 80 } }],
+  [{ listen: { port: 80, address: '10.0.0.1' }, target: { host: '10.0.0.1', port: 80 } }],
+])('refuses a relay that would lead to itself: %j', (more) => {
+  expect(() => checkForward(mapping(more))).toThrow(/lead to itself/);
+});
+
+it.each([
+  [{ listen: { port: 80 }, target: { host: '127.0.0.1', port: 81 } }],
+  [{ listen: { port: 80 }, target: { host: '127.0.0.2', port: 80 } }],
+  [{ listen: { port: 80, address: '10.0.0.1' }, target: { host: '127.0.0.1', port: 80 } }],
+  [{ listen: { port: 80 }, target: { host: 'web', port: 80 } }],
+])('takes a relay to this machine that does not: %j', (more) => {
+  expect(() => checkForward(mapping(more))).not.toThrow();
+});
+
+it.each(['999.1.1.1', '127.0.0.1:80', 'a b', '[::1', '-x', '10.0.0.0/8'])('refuses to listen on %s', (address) => {
+  expect(() => checkForward(mapping({ listen: { port: 80, address } }))).toThrow(/is not an address to listen on/);
+});
+
+it.each(['*', '0.0.0.0', '::', '::1', 'fe80::1%eth0', 'localhost', 'gw.example.com'])('listens on %s', (address) => {
+  expect(() => checkForward(mapping({ listen: { port: 80, address } }))).not.toThrow();
+});

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { SallyportError } from '../../model/errors.ts';
 import { presets } from '../../model/presets.ts';
@@ -57,7 +56,7 @@ async function knownNames(context: Context, kind: NameKind): Promise<string[]> {
       { start: false },
     );
   } catch {
-    const { forwards, sessions } = await readConfigFile(context.home, (file) => readFile(file, 'utf8'));
+    const { forwards, sessions } = await readConfigFile(context.home);
     if (kind === 'flow') return [];
     if (kind === 'session') return Object.keys(sessions);
     if (kind === 'host') return [...new Set(forwards.flatMap((forward) => ('host' in forward ? [forward.host] : [])))];

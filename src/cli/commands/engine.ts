@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Command } from 'commander';
-import { type Failure, SallyportError } from '../../model/errors.ts';
+import { engineFailure } from '../../client/connect.ts';
+import { SallyportError } from '../../model/errors.ts';
 import { formatBytes, formatSpan } from '../../present/quantity.ts';
 import { type Context, done, withEngine } from '../context.ts';
 import { installUnit, uninstallUnit } from '../systemd.ts';
@@ -92,15 +93,11 @@ async function stop(context: Context, { handover = false } = {}): Promise<void> 
 }
 
 /** Takes away what a killed engine has left: kernel rules, router leases. */
-async function clear({ engineFile, env }: Context): Promise<void> {
+async function clear({ engineFile, env, home }: Context): Promise<void> {
   try {
     await promisify(execFile)(process.execPath, [engineFile, 'clear'], { env, timeout: 60_000 });
   } catch (error) {
-    const said = String((error as { stderr?: unknown }).stderr ?? '')
-      .trim()
-      .split('\n')
-      .at(-1);
-    throw said?.startsWith('{') ? SallyportError.from(JSON.parse(said) as Failure) : error;
+    throw engineFailure(String((error as { stderr?: unknown }).stderr ?? ''), home.logFile) ?? error;
   }
 }
 

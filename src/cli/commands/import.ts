@@ -1,5 +1,4 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import type { Config } from '../../model/config.ts';
 import { SallyportError } from '../../model/errors.ts';
@@ -135,6 +134,6 @@ async function presentConfig(context: Context): Promise<Config> {
     );
   } catch (error) {
     if (!(error instanceof SallyportError && error.code === 'no_engine')) throw error;
-    return readConfigFile(context.home, (file) => readFile(file, 'utf8'));
+    return readConfigFile(context.home);
   }
 }

@@ -8,6 +8,7 @@ import { IntakeSocket, takeOver } from '../sockets/intake.ts';
 import { listenTcp } from '../sockets/tcp-listener.ts';
 import type { ForwardContext } from './context.ts';
 import { mappingPorts, relayAddress, shownPorts } from './mapping-ports.ts';
+import { OwnListener } from './own-listener.ts';
 import { openRange } from './port-range.ts';
 import { serve } from './serve.ts';
 
@@ -28,14 +29,15 @@ export interface RelayListener {
 export async function relayTcp(mapping: Mapping, context: ForwardContext): Promise<RelayListener> {
   const ports = mappingPorts(mapping);
   const address = mapping.listen.address ?? relayAddress;
-  const accept = (socket: net.Socket, port: number) => connect(socket, port + ports.shift, mapping, context);
+  const own = new OwnListener(mapping);
+  const accept = (socket: net.Socket, port: number) => connect(socket, port + ports.shift, mapping, own, context);
   const { opened, close } = await openRange(ports, context.descriptors, (port) =>
     listenTcp(address, port, accept, context.holder),
   );
   return { shown: shownPorts(opened[0]?.address ?? address, ports), close };
 }
 
-function connect(socket: net.Socket, port: number, mapping: Mapping, context: ForwardContext): void {
+function connect(socket: net.Socket, port: number, mapping: Mapping, own: OwnListener, context: ForwardContext): void {
   const { gate, notes, triggers, device } = context;
   const target = { host: mapping.target.host, port };
   const flow = gate.admitSocket(socket, formatEndpoint(target), descriptorsPerFlow);
@@ -46,8 +48,19 @@ function connect(socket: net.Socket, port: number, mapping: Mapping, context: Fo
   void serve(takeOver(socket), flow, {
     notes,
     limits: gate.limits,
-    dial: async (signal) =>
-      dialDirect({ ...target, host: await device(target.host) }, signal, (options) => new IntakeSocket(options)),
+    dial: async (signal) => {
+      own.refuseKnown(target);
+      const host = await device(target.host);
+      const stream = await dialDirect({ ...target, host }, signal, (options) => new IntakeSocket(options));
+      const { localAddress: local, remoteAddress: remote, remotePort } = stream;
+      try {
+        own.refuse(target, { local, remote, port: remotePort });
+      } catch (error) {
+        stream.resetAndDestroy();
+        throw error;
+      }
+      return stream;
+    },
     connected: (stream) => {
       if (unresolved) triggers.began(flow, { ...destination, host: (stream as net.Socket).remoteAddress ?? '' });
       if (header !== null) stream.write(header);

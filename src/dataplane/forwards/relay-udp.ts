@@ -12,6 +12,7 @@ import { bindAll } from '../sockets/bind-all.ts';
 import { dialError } from '../sockets/errors.ts';
 import type { ForwardContext } from './context.ts';
 import { mappingPorts, relayAddress, shownPorts } from './mapping-ports.ts';
+import { OwnListener } from './own-listener.ts';
 import { openRange } from './port-range.ts';
 import type { RelayListener } from './relay-tcp.ts';
 
@@ -116,6 +117,7 @@ function grow(socket: dgram.Socket): void {
 class UdpRelay {
   private readonly mapping: Mapping;
   private readonly context: ForwardContext;
+  private readonly own: OwnListener;
   /** Least recently used first. */
   private readonly associations = new Map<string, Association>();
   private readonly most: number;
@@ -128,6 +130,7 @@ class UdpRelay {
   constructor(mapping: Mapping, context: ForwardContext) {
     this.mapping = mapping;
     this.context = context;
+    this.own = new OwnListener(mapping);
     this.most = mapping.maxFlows ?? associationsDefault;
     this.idleMs = mapping.idleFlow === undefined ? idleDefaultMs : parseDuration(mapping.idleFlow);
   }
@@ -188,6 +191,7 @@ class UdpRelay {
     const { flow } = association;
     const { notes, gate } = this.context;
     try {
+      this.own.refuseKnown(target);
       const host = await this.context.device(target.host);
       const { address, family } = net.isIP(host) === 0 ? await lookup(host) : { address: host, family: net.isIP(host) };
       if (flow.ended) return null;
@@ -207,6 +211,16 @@ class UdpRelay {
       if (flow.ended) {
         socket.close();
         return null;
+      }
+      try {
+        this.own.refuse(target, {
+          local: socket.address().address,
+          remote: address,
+          port: target.port,
+        });
+      } catch (error) {
+        socket.close();
+        throw error;
       }
       grow(socket);
       association.socket = socket;

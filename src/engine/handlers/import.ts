@@ -1,10 +1,10 @@
 import { type Forward, Forward as ForwardSchema } from '../../model/config.ts';
+import { parseConfig } from '../../model/config-text.ts';
 import { ClaimBook, conflictError } from '../../model/conflicts.ts';
 import { SallyportError, toFailure } from '../../model/errors.ts';
 import type { CheckedParams, ImportPlan } from '../../protocol/methods.ts';
 import { parseSshCommand } from '../../ssh/import-command.ts';
 import { forwardsFromSshConfig, nameForImport } from '../../ssh/import-config.ts';
-import { parseConfig } from '../../store/config-file.ts';
 import type { Engine } from '../engine.ts';
 import type { Handlers } from '../server.ts';
 
@@ -47,7 +47,11 @@ async function read(params: CheckedParams<'import'>, taken: readonly string[]): 
       return { forwards, skipped: skipped.map(({ host, line, why }) => ({ what: `${host} ${line}`.trim(), why })) };
     }
     case 'sallyport':
-      return { forwards: parseConfig(params.text ?? '', params.file ?? 'the import').forwards, skipped: [] };
+      return {
+        forwards: parseConfig(params.text ?? '', params.file ?? 'the import', 'name a file that sallyport export wrote')
+          .forwards,
+        skipped: [],
+      };
   }
 }
 

@@ -1,4 +1,4 @@
-import { SallyportError } from '../model/errors.ts';
+import { SallyportError } from './errors.ts';
 
 export const currentVersion = 1;
 
