@@ -47,6 +47,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'sallyport import ssh-config --dry-run',
     'sallyport import backup.json',
     'sallyport import -- ssh -C -D 1080 -L 8080:web:80 bastion',
+    'sallyport import -- autossh -M 0 -f -N -R 2222:127.0.0.1:22 bastion',
   ],
   export: ['sallyport export', 'sallyport export backup.json'],
   audit: ['sallyport audit', 'sallyport audit --level high --json'],

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from '../client/client.ts';
 import { type Mirror, startMirror } from '../client/mirror.ts';
+import { SallyportError } from '../model/errors.ts';
 import type { Prompt, PromptAnswer } from '../model/host.ts';
 import { type ForwardView, linkChain, type Snapshot } from '../model/snapshot.ts';
 import { safeText } from '../present/sanitize.ts';
@@ -36,13 +37,36 @@ export async function settle(
       if (prompt === null) return views ?? wait(0);
       const asked = Date.now();
       answered.add(prompt.id);
-      const answer = await askPrompt(context, prompt);
-      await client.call('answer', { prompt: prompt.id, answer: toWire(answer) });
-      await promptGone(mirror, prompt.id);
+      const gone = promptGone(mirror, prompt.id);
+      const answer = await askUntil(gone, (signal) => askPrompt(context, prompt, signal));
+      if (answer === null) context.stderr.write('That is not asked any more.\n');
+      else await give(client, prompt, answer);
+      await gone;
       deadline += Date.now() - asked;
     }
   } finally {
     mirror.stop();
+  }
+}
+
+/** What a person answers; null where the question is gone before that: answered elsewhere, or the try has ended. */
+async function askUntil<T>(gone: Promise<void>, question: (signal: AbortSignal) => Promise<T>): Promise<T | null> {
+  const withdrawn = new AbortController();
+  void gone.then(() => withdrawn.abort());
+  try {
+    return await question(withdrawn.signal);
+  } catch (error) {
+    if (withdrawn.signal.aborted) return null;
+    throw error;
+  }
+}
+
+async function give(client: Client, prompt: Prompt, answer: PromptAnswer): Promise<void> {
+  try {
+    await client.call('answer', { prompt: prompt.id, answer: toWire(answer) });
+  } catch (error) {
+    // Somebody else was faster: what comes of that answer is the outcome here, too.
+    if (!(error instanceof SallyportError && error.code === 'not_found')) throw error;
   }
 }
 
@@ -85,7 +109,7 @@ function promptGone(mirror: Mirror, id: string): Promise<void> {
   });
 }
 
-async function askPrompt(context: Context, prompt: Prompt): Promise<PromptAnswer> {
+async function askPrompt(context: Context, prompt: Prompt, signal: AbortSignal): Promise<PromptAnswer> {
   const { stderr } = context;
   stderr.write(`${safeText(prompt.title)}\n`);
   if (prompt.instructions !== '') stderr.write(`${safeText(prompt.instructions)}\n`);
@@ -97,16 +121,16 @@ async function askPrompt(context: Context, prompt: Prompt): Promise<PromptAnswer
       ;
       label = "Please type 'yes', 'no' or the fingerprint: "
     ) {
-      const typed = (await ask(context, label)).trim();
+      const typed = (await ask(context, label, { signal })).trim();
       if (/^(yes|no)$/i.test(typed)) return { hostKey: typed.toLowerCase() };
       if (typed !== '' && typed === prompt.fingerprint) return { hostKey: typed };
     }
   }
   const answers: string[] = [];
   for (const { label, echo } of prompt.fields) {
-    answers.push(await ask(context, `${safeText(label).replace(/:?\s*$/, '')}: `, { echo }));
+    answers.push(await ask(context, `${safeText(label).replace(/:?\s*$/, '')}: `, { echo, signal }));
   }
   // A one-time code is worth nothing twice.
-  const keep = prompt.kind !== 'question' && (await confirm(context, 'Keep it until the engine stops?'));
+  const keep = prompt.kind !== 'question' && (await confirm(context, 'Keep it until the engine stops?', { signal }));
   return { answers, remember: keep ? 'engine' : 'once' };
 }

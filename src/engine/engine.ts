@@ -323,7 +323,13 @@ export function createEngine(options: EngineOptions): Engine {
   /** Says so at once, or whoever waits for the outcome would take the old one for it. */
   const tryingAnew = (link: string): boolean => {
     const status = peek().links[link]?.status;
-    if (status?.is !== 'failed' && status?.is !== 'retrying') return false;
+    const over = status?.is === 'waiting' && runs.leaving(link);
+    if (status?.is !== 'failed' && status?.is !== 'retrying' && !over) return false;
+    // What the try that ends still asked for is of no use to the next.
+    if (over)
+      for (const { id } of peek().prompts.filter((prompt) => prompt.link === link)) {
+        dispatch({ type: 'prompt_gone', prompt: id });
+      }
     dispatch({ type: 'link', at: timestamp(), id: link, status: { is: 'connecting' } });
     return true;
   };

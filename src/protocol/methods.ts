@@ -155,6 +155,8 @@ export const methods = {
       file: text.optional(),
       text: text.optional(),
       args: names.optional(),
+      /** Where the ssh command line was written: what its relative paths mean. */
+      cwd: text.optional(),
       dryRun: z.boolean().default(false),
     }),
   ),

@@ -107,6 +107,13 @@ async function readIdentity(file: string, values: TokenValues): Promise<Identity
   return { is: 'private', file, text, blob, encrypted };
 }
 
+/** Of the files named by `-i`, those that are not there: ssh warns and goes on without them, so `ssh -G` has none of them. */
+export async function missingIdentities(args: readonly string[], values: TokenValues): Promise<string[]> {
+  const named = args.flatMap((arg, i) => (args[i - 1] === '-i' ? [expandPath(arg, values)] : []));
+  const read = await Promise.all(named.map((file) => readIdentity(file, values)));
+  return read.flatMap((identity) => (identity.is === 'missing' ? [identity.file] : []));
+}
+
 /** The identity files of a host in the order ssh tries them, each once. */
 export async function readIdentities(options: ResolvedOptions, values: TokenValues): Promise<Identity[]> {
   const files = optionList(options, 'identityfile')

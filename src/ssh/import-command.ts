@@ -15,6 +15,8 @@ export interface ImportedCommand {
 
 const withValue = 'BbcDEeFIiJLlmOoPpQRSWw';
 const alone = '1246AaCfGgKkMNnqsTtVvXxYy';
+/** What may stand before the program's name and changes nothing about what it does. */
+const launchers: ReadonlySet<string> = new Set(['command', 'env', 'exec', 'nohup', 'setsid']);
 /** What a kept forward does by itself; nothing is lost without them. */
 const implied = 'NfnTqaxv2';
 /** What asks ssh for something else than a forward. */
@@ -51,6 +53,17 @@ const forwardOptions: Readonly<Record<string, ForwardSpec['kind']>> = {
 const usage = (message: string, hint = 'give the command as it is run, like ssh -N -L 8080:web:80 host') =>
   new SallyportError('usage', message, hint);
 
+/** Leaves off the program's name and what stands before it. autossh(1) takes the words of ssh and its own `-M PORT`. */
+function afterProgram(words: readonly string[]): { rest: string[]; auto: boolean } {
+  const rest = [...words];
+  while (launchers.has(rest[0] ?? '') || /^[A-Za-z_]\w*=/.test(rest[0] ?? '')) rest.shift();
+  const program = path.basename(rest[0] ?? '');
+  const auto = program === 'autossh';
+  if (auto || program === 'ssh') rest.shift();
+  else if (rest[0] !== undefined && !rest[0].startsWith('-')) throw usage(`"${rest[0]}" is not ssh`);
+  return { rest, auto };
+}
+
 interface Word {
   readonly letter: string;
   readonly value: string;
@@ -59,14 +72,13 @@ interface Word {
 /** Takes the words apart as getopt(3) does: flags may be clustered, and a value may follow at once. */
 function splitWords(words: readonly string[]): { dest: string; options: Word[] } {
   const options: Word[] = [];
-  const rest = [...words];
-  if (path.basename(rest[0] ?? '') === 'ssh') rest.shift();
+  const { rest, auto } = afterProgram(words);
   let dest: string | null = null;
   while (rest.length > 0) {
     const word = rest.shift() as string;
     const ends = word === '--';
     if (!ends && word.startsWith('-') && word.length > 1) {
-      readCluster(word, rest, options);
+      readCluster(word, rest, auto, options);
       continue;
     }
     if (dest === null) {
@@ -87,27 +99,33 @@ function splitWords(words: readonly string[]): { dest: string; options: Word[] }
   return { dest, options };
 }
 
-function readCluster(word: string, rest: string[], options: Word[]): void {
+function readCluster(word: string, rest: string[], auto: boolean, options: Word[]): void {
   for (let i = 1; i < word.length; i++) {
     const letter = word[i] as string;
-    if (alone.includes(letter)) {
+    const monitor = auto && letter === 'M';
+    if (!monitor && alone.includes(letter)) {
       options.push({ letter, value: '' });
       continue;
     }
-    if (!withValue.includes(letter)) throw usage(`ssh has no option -${letter}`);
+    if (!monitor && !withValue.includes(letter)) throw usage(`ssh has no option -${letter}`);
     const value = word.slice(i + 1) || rest.shift();
     if (value === undefined) throw usage(`-${letter} needs a value`);
-    options.push({ letter, value });
+    if (!monitor) options.push({ letter, value });
     return;
   }
 }
 
+/** A file as ssh, run in `cwd`, would find it; what ssh expands is left to it. */
+const fileIn = (cwd: string, file: string) => (/^(?:%|\$\{|~|none$)/i.test(file) ? file : path.resolve(cwd, file));
+
 /**
- * Reads `ssh -N -C -J a -L … b`, with or without the word ssh in front.
+ * Reads `ssh -N -C -J a -L … b`, with or without the word ssh in front, or the same as given to autossh.
+ * @param cwd what relative paths in it mean; none: they stay
  * @throws SallyportError `usage` where it does something else than forward, or isn't a command of ssh's;
  * `bad_spec`, `bad_value`
  */
-export function parseSshCommand(words: readonly string[]): ImportedCommand {
+export function parseSshCommand(words: readonly string[], cwd?: string): ImportedCommand {
+  const fileOf = (file: string) => (cwd === undefined ? file : fileIn(cwd, file));
   const { dest, options } = splitWords(words);
   const overrides: SshOverrides = {};
   const specs: ForwardSpec[] = [];
@@ -126,9 +144,9 @@ export function parseSshCommand(words: readonly string[]): ImportedCommand {
       else if (/^gatewayports=(?:yes|true)$/i.test(option.text)) gateway = true;
       else named.push(option.text);
     } else if (letter === 'C') overrides.compression = true;
-    else if (letter === 'F') overrides.configFile = value;
+    else if (letter === 'F') overrides.configFile = fileOf(value);
     else if (letter === 'g') gateway = true;
-    else if (letter === 'i') overrides.identities = [...(overrides.identities ?? []), value];
+    else if (letter === 'i') overrides.identities = [...(overrides.identities ?? []), fileOf(value)];
     else if (letter === 'J') {
       if (overrides.jump !== undefined) throw usage('-J may stand once only', 'write several jump hosts with commas');
       overrides.jump = value;

@@ -218,6 +218,22 @@ describe.skipIf(missing('sshd', 'ssh', 'curl'))('whatever ssh would do', () => {
       expect(await view('asked')).toMatchObject({ state: 'up' });
     });
 
+    test('a question is asked anew on a restart, and taken back where somebody else answers it', async () => {
+      const sshd = await server();
+      await add('shared', ...lockedConfig(sshd), ...toWeb());
+      const before = await prompt();
+      const terminal = openTerminal(program, ['restart', 'shared'], { env: { SALLYPORT_HOME: home.dir } });
+      await terminal.see('passphrase: ');
+      const after = await prompt();
+      expect(after.id).not.toBe(before.id);
+      terminal.press('half of it');
+      await answer(after, { answers: ['open sesame'], remember: 'once' });
+      expect((await terminal.exit()).exitCode).toBe(0);
+      expect(terminal.output()).toMatch(/not asked any more[\s\S]*shared[\s\S]*up/);
+      expect(terminal.output().split('passphrase: ')).toHaveLength(2);
+      terminal.close();
+    });
+
     test('what the server denies is tried once, and again when somebody asks', async () => {
       const sshd = await server({ authorized: false });
       const before = connections(sshd);

@@ -255,6 +255,7 @@ describe.skipIf(missing('ssh', 'sshd'))('the openssh carrier', () => {
     const unix = await under.link.listen({ socket: socketPath }, accept, soon());
     const overUnix = await talk({ path: socketPath });
     expect(overUnix[0]).toBe(overUnix[1]);
+    expect(peers.at(-1)).toEqual({ address: '', port: 0 });
 
     const refused = (number: number | null) =>
       new Promise<boolean>((resolve) => {

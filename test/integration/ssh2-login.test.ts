@@ -17,8 +17,8 @@ const never = new AbortController().signal;
 const open: TestLink[] = [];
 let dir: string;
 
-function connect(options: ResolvedOptions, secrets = new Secrets()): TestLink {
-  const test = new TestLink(ssh2LinkFactory(secrets), linkSpec(options));
+function connect(options: ResolvedOptions, secrets = new Secrets(), args: string[] = []): TestLink {
+  const test = new TestLink(ssh2LinkFactory(secrets), linkSpec(options, { args }));
   open.push(test);
   return test;
 }
@@ -171,6 +171,12 @@ describe.skipIf(missing('sshd', 'ssh'))('keys, against OpenSSH', () => {
     await expect(none.link.ready(never)).rejects.toMatchObject({
       code: 'key_unreadable',
       message: expect.stringContaining('does not exist'),
+    });
+    // ssh -G leaves out a file given with -i that is not there.
+    const mistyped = connect(sshdOptions(sshd, { identityfile: [] }), undefined, ['-i', path.join(dir, 'mistyped')]);
+    await expect(mistyped.link.ready(never)).rejects.toMatchObject({
+      code: 'key_unreadable',
+      message: expect.stringContaining('mistyped does not exist'),
     });
   });
 

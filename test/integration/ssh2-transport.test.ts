@@ -137,6 +137,20 @@ describe.skipIf(missing('sshd', 'ssh'))('ways to the server, against OpenSSH', (
     await until('the command to end', () => !existsSync(`/proc/${pid}`));
   });
 
+  test("a proxy command is the user's shell's to read", async () => {
+    const before = process.env.SHELL;
+    process.env.SHELL = '/bin/bash';
+    // What plain sh has no word for.
+    const test = connect(sshdOptions(sshd, { proxycommand: '> >(cat) < <(cat) socat - TCP:%h:%p' }));
+    const status = until('an outcome', () => test.statuses.find((s) => s.is === 'retrying' || s.is === 'up'));
+    try {
+      expect(await status).toMatchObject({ is: 'up' });
+    } finally {
+      if (before === undefined) delete process.env.SHELL;
+      else process.env.SHELL = before;
+    }
+  });
+
   test('a proxy command that fails says so in its own words', async () => {
     const test = connect(sshdOptions(sshd, { proxycommand: 'echo no way out >&2; exit 3' }));
     const status = await until('the failure', () => test.statuses.find((s) => s.is === 'retrying'));

@@ -34,6 +34,8 @@ describe('an ssh command line', () => {
     ['/usr/bin/ssh -L 1:h:2 -- b', 'b', 1],
     ['-D 1080 ssh://me@b:22', 'ssh://me@b:22', 1],
     ['ssh -- b', 'b', 0],
+    ['autossh -M 0 -fN -L 1:h:2 b', 'b', 1],
+    ['AUTOSSH_GATETIME=0 nohup /usr/bin/autossh -NM20000:20001 -L 1:h:2 b', 'b', 1],
   ])('%s', (line, dest, count) => {
     const command = read(line);
     expect(command.dest).toBe(dest);
@@ -71,6 +73,17 @@ describe('an ssh command line', () => {
 
   test('the first user and port count, as with ssh', () => {
     expect(read('ssh -p 1 -p 2 -l a -l b -D 5 h').overrides).toEqual({ port: 1, user: 'a' });
+  });
+
+  test('relative paths are those of the folder it was written in', () => {
+    const { overrides } = parseSshCommand('ssh -i k -i ~/k -i %d/k -F cfg -D 1 b'.split(' '), '/here');
+    expect(overrides).toEqual({ identities: ['/here/k', '~/k', '%d/k'], configFile: '/here/cfg' });
+    expect(parseSshCommand(['-F', 'none', '-D', '1', 'b'], '/here').overrides).toEqual({ configFile: 'none' });
+  });
+
+  test('another program is named', () => {
+    expect(() => read('plink -L 1:h:2 b')).toThrow('"plink" is not ssh');
+    expect(() => read('sudo ssh -L 1:h:2 b')).toThrow('"sudo" is not ssh');
   });
 
   test('what has no meaning for a kept forward is named', () => {

@@ -27,6 +27,10 @@ describe('why a control master ended', () => {
       'key_unreadable',
       'Permissions 0644 for \'k\' are too open.\nLoad key "k": bad permissions\nroot@h: Permission denied (publickey).',
     ],
+    [
+      'key_unreadable',
+      'Warning: Identity file /k/absent not accessible: No such file or directory.\nroot@h: Permission denied (publickey).',
+    ],
     ['key_unreadable', 'Load key "kg": error in libcrypto\nroot@h: Permission denied (publickey).'],
     [
       'host_key_unknown',

@@ -17,10 +17,10 @@ export function registerImport(program: Command, context: Context): void {
     .command('import')
     .summary('take forwards over from elsewhere')
     .description(
-      'Take forwards over: from ssh_config (the *Forward lines), from a file that export wrote, or from an ssh command line.',
+      'Take forwards over: from ssh_config (the *Forward lines), from a file that export wrote, or from a command line of ssh or autossh.',
     )
     .usage('[options] ssh-config [FILE] | FILE | -- ssh ARGS…')
-    .argument('[words...]', 'ssh-config [FILE], FILE (- is standard input), or -- and an ssh command line')
+    .argument('[words...]', 'ssh-config [FILE], FILE (- is standard input), or -- and an ssh or autossh command line')
     .option('--dry-run', 'only say what would change')
     .option('--json', 'print JSON')
     .action(async (words: string[], flags: { dryRun?: boolean; json?: boolean }) => {
@@ -71,15 +71,7 @@ export function readImport(
       'sallyport import ssh-config, sallyport import FILE or sallyport import -- ssh ARGS',
     );
   }
-  if (dashes) {
-    if (!/(^|\/)ssh$/.test(first))
-      throw new SallyportError(
-        'usage',
-        `import: "${first}" is not ssh`,
-        'sallyport import -- ssh -N -L 8080:web:80 HOST',
-      );
-    return { from: 'ssh', args: [...words] };
-  }
+  if (dashes) return { from: 'ssh', args: [...words], cwd: absolute('.') };
   if (first === 'ssh-config' && rest.length === 0) {
     return second === undefined ? { from: 'ssh-config' } : { from: 'ssh-config', file: absolute(second) };
   }

@@ -18,7 +18,7 @@ interface Read {
 async function read(params: CheckedParams<'import'>, taken: readonly string[]): Promise<Read> {
   switch (params.from) {
     case 'ssh': {
-      const { dest, overrides, specs, ignored } = parseSshCommand(params.args ?? []);
+      const { dest, overrides, specs, ignored } = parseSshCommand(params.args ?? [], params.cwd);
       if (specs.length === 0)
         throw new SallyportError('usage', 'the command forwards nothing', 'it needs -L, -R or -D');
       const names = new Set(taken);

@@ -82,6 +82,12 @@ const masterWords: readonly Words[] = [
     hint: 'a private key must be readable by you alone (chmod 600), and whole',
     message: (found) => `the key ${found[1]} cannot be used: ${found[2]}`,
   },
+  {
+    pattern: /^Warning: Identity file (.*) not accessible: (.*?)\.?\n[\s\S]*Permission denied \(/m,
+    code: 'key_unreadable',
+    hint: 'correct the name of the key',
+    message: (found) => `the key ${found[1]} cannot be used: ${found[2]}`,
+  },
   { pattern: /^.*Permission denied \(.*$/m, code: 'auth_denied', hint: 'check the user name, the key and the agent' },
   {
     pattern: /^.*(?:Host-based|Password) authentication (?:failed|is disabled).*$/im,

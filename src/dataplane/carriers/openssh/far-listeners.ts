@@ -28,6 +28,8 @@ const reclaimMs = 3 * 3600_000;
 /** How far the log may lag behind the connection it tells of. */
 const originMs = 100;
 const unknownOrigin: Origin = { address: '0.0.0.0', port: 0 };
+/** Who comes by a Unix socket has no address. */
+const unixOrigin: Origin = { address: '', port: 0 };
 
 export class FarListeners {
   /** What is held now, for whoever must claim it again after a loss. */
@@ -114,7 +116,7 @@ export class FarListeners {
 
   /** Who the connection that just came in is from, as far as ssh's log tells. */
   private origin(port: number | null): Promise<Origin> {
-    if (port === null) return Promise.resolve(unknownOrigin);
+    if (port === null) return Promise.resolve(unixOrigin);
     const known = this.origins.get(port)?.shift();
     if (known !== undefined) return Promise.resolve(known);
     return new Promise((resolve) => {

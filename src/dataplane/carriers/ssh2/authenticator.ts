@@ -16,6 +16,8 @@ import type { SecretStore } from './secrets.ts';
 export interface AuthParts {
   readonly dest: string;
   readonly options: ResolvedOptions;
+  /** The arguments ssh(1) would be given. */
+  readonly args: readonly string[];
   readonly values: TokenValues;
   readonly secrets: SecretStore;
   readonly asker: Asker;
@@ -106,8 +108,8 @@ export class Authenticator {
   }
 
   private async *keys(): Tries {
-    const { options, values, note } = this.parts;
-    const { list, problems } = await findCandidates(options, values, note);
+    const { options, args, values, note } = this.parts;
+    const { list, problems } = await findCandidates(options, args, values, note);
     this.problems.push(...problems);
     const seen = new Set<string>();
     for (const candidate of list) {

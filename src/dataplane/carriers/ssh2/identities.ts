@@ -3,7 +3,7 @@ import type { ParsedKey } from 'ssh2';
 import { SallyportError } from '../../../model/errors.ts';
 import type { ResolvedOptions } from '../../../model/host.ts';
 import { agentSocket } from '../../../ssh/agent-socket.ts';
-import { type Identity, readIdentities } from '../../../ssh/identity.ts';
+import { type Identity, missingIdentities, readIdentities } from '../../../ssh/identity.ts';
 import { optionNames, optionOn } from '../../../ssh/option-values.ts';
 import type { TokenValues } from '../../../ssh/tokens.ts';
 import type { LinkContext } from '../link-context.ts';
@@ -38,10 +38,11 @@ function blobOf(identity: Identity): Buffer | null {
   return identity.is === 'private' || identity.is === 'public' ? identity.blob : null;
 }
 
+const noSuchKey = (file: string) =>
+  new SallyportError('key_unreadable', `the key ${file} does not exist`, 'correct IdentityFile');
+
 function keyProblem(identity: Identity, note: LinkContext['note']): SallyportError | null {
-  if (identity.is === 'missing' && identity.explicit) {
-    return new SallyportError('key_unreadable', `the key ${identity.file} does not exist`, 'correct IdentityFile');
-  }
+  if (identity.is === 'missing' && identity.explicit) return noSuchKey(identity.file);
   if (identity.is === 'unusable') {
     const message = `the key ${identity.file} ${identity.why}`;
     note('warn', 'key_unreadable', message);
@@ -50,8 +51,10 @@ function keyProblem(identity: Identity, note: LinkContext['note']): SallyportErr
   return null;
 }
 
+/** @param args the arguments ssh(1) would be given */
 export async function findCandidates(
   options: ResolvedOptions,
+  args: readonly string[],
   values: TokenValues,
   note: LinkContext['note'],
 ): Promise<Candidates> {
@@ -61,6 +64,7 @@ export async function findCandidates(
     const problem = keyProblem(identity, note);
     if (problem !== null) problems.push(problem);
   }
+  problems.push(...(await missingIdentities(args, values)).map(noSuchKey));
 
   const socket = agentSocket(options, values);
   let held: ParsedKey[] = [];

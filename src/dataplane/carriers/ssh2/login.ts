@@ -52,6 +52,7 @@ export class Login {
     this.auth = new Authenticator({
       dest: this.what,
       options: settings.spec.options,
+      args: settings.spec.args,
       values: settings.values,
       secrets,
       asker,

@@ -13,12 +13,12 @@ export class ProxyStream extends Duplex {
   private said = '';
   private ended = false;
 
-  /** @param command as the user configured it, tokens expanded; the shell is what OpenSSH gives it to as well */
-  constructor(command: string) {
+  /** @param command as the user configured it, tokens expanded; the user's shell runs it, as with ssh(1) */
+  constructor(command: string, shell = process.env.SHELL || '/bin/sh') {
     super({ allowHalfOpen: true });
     this.on('error', () => {});
     // A group of its own, so that what the shell starts ends with it.
-    this.child = spawn('/bin/sh', ['-c', `exec ${command}`], { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
+    this.child = spawn(shell, ['-c', `exec ${command}`], { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
     const { stdin, stdout, stderr } = this.child;
     stdin.on('error', () => {});
     stdout.on('error', () => {});
