@@ -107,7 +107,7 @@ export function deviceFinder(sources: HostSources = machine, rememberMs = 5000):
     return resolves ? host : ((await resolveInternal(host, sources))[0] ?? host);
   };
   return async (host) => {
-    if (normalAddress(host) !== null) return host;
+    if (isIP(host) !== 0) return host;
     const now = performance.now();
     const found = known.get(host);
     if (found !== undefined && now < found.untilMs) return found.address;
