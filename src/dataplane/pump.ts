@@ -21,7 +21,7 @@ export function reset(stream: Duplex): void {
   if (stream.destroyed) return;
   if (!(stream instanceof net.Socket)) {
     stream.destroy(new Error('reset'));
-  } else if (stream.connecting || stream.remoteFamily === undefined) {
+  } else if (stream.connecting || !isTcp(stream)) {
     // One not yet connected has nobody to send it to, a Unix socket has no reset.
     stream.destroy();
   } else if (stream.writableEnded && !stream.writableFinished && stream.writableLength === 0) {
@@ -31,6 +31,9 @@ export function reset(stream: Duplex): void {
     stream.resetAndDestroy();
   }
 }
+
+/** An intake socket is one by its making; of another Node tells by asking the kernel for its peer. */
+const isTcp = (socket: net.Socket): boolean => socket instanceof IntakeSocket || socket.remoteFamily !== undefined;
 
 /**
  * Joins two half-open streams until both are closed: bytes both ways with backpressure, an end as an end, a reset as a

@@ -148,6 +148,9 @@ function ownRow(listener: Listener, forward: AuditEvidence['forwards'][number]):
   return { proto, address, port, owner: view.name, reach, layer, finding };
 }
 
+/** Where routers announce a restart or another address (RFC 6886 3.2.1, RFC 6887 14.1); the engine only listens there. */
+const announcementPort = 5350;
+
 /** A row for a listener sallyport has nothing to do with. */
 function foreignRow(listener: Listener, evidence: AuditEvidence): AuditRow {
   const { proto, address, port, pid, program, user } = listener;
@@ -155,6 +158,7 @@ function foreignRow(listener: Listener, evidence: AuditEvidence): AuditRow {
   const ours = pid !== null && evidence.ourPids.has(pid);
   const name = ours ? 'sallyport' : (program ?? `a program of ${user ?? 'somebody'}`);
   const owner = pid === null ? name : `${name} (pid ${pid})`;
+  const listensToRouter = ours && proto === 'udp' && port === announcementPort;
   const sshServer = proto === 'tcp' && port === 22 && /^(?:sshd|dropbear|systemd|init)?$/.test(program ?? '');
   const sshForward = proto === 'tcp' && port !== 22 && /^sshd(?:-session)?$/.test(program ?? '');
   const { first, last } = evidence.clientPorts ?? { first: 32_768, last: 60_999 };
@@ -187,7 +191,10 @@ function foreignRow(listener: Listener, evidence: AuditEvidence): AuditRow {
     owner,
     reach,
     layer: sshForward ? 'sshd' : 'address',
-    finding: worst([reach === 'host' ? null : unmanaged, shadowed && reach !== 'host' ? 'shadowed' : null]),
+    finding: worst([
+      reach === 'host' || listensToRouter ? null : unmanaged,
+      shadowed && reach !== 'host' ? 'shadowed' : null,
+    ]),
   };
 }
 

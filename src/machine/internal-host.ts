@@ -56,7 +56,11 @@ export async function resolveInternal(host: string, sources: HostSources = machi
       .filter((one) => one.mac === mac)
       .sort((a, b) => +(b.fresh ?? 0) - +(a.fresh ?? 0));
     const known = (await sources.devices()).filter((one) => one.mac === mac);
-    const addresses = new Set([...heard, ...known].map((one) => one.address).filter((address) => !linkLocal(address)));
+    const mine = [...heard, ...known].map((one) => one.address).filter((address) => !linkLocal(address));
+    // A neighbour is believed in for half a minute after it has left; a lease says at once where it went.
+    const leased = new Set(known.filter(({ lease }) => lease !== 'unknown').map((one) => one.address));
+    const moved = heard.some(({ address }) => leased.has(address));
+    const addresses = new Set(mine.filter((address) => !moved || address.includes(':') || leased.has(address)));
     // The kernel keeps a neighbour nobody talks to for ever; of several addresses, some may be a former one.
     const fresh = new Set(heard.filter((one) => one.fresh).map((one) => one.address));
     if (addresses.size > 1) for (const address of addresses) if (!fresh.has(address)) sources.poke?.(address);
@@ -91,21 +95,23 @@ export async function resolveInternal(host: string, sources: HostSources = machi
 }
 
 /**
- * Finds the present address of a host given by its MAC address, remembered for a moment; any other host is given back
- * as it is.
+ * Finds the present address of a host given by its MAC address, or by a name that only a DHCP server here knows,
+ * remembered for a moment. An address, and a name the resolver knows, is given back as it is: whoever connects races its
+ * addresses.
  * @throws (the function) SallyportError `target_unresolved`
  */
-export function deviceFinder(
-  rememberMs = 5000,
-  resolve: (host: string) => Promise<string[]> = resolveInternal,
-): (host: string) => Promise<string> {
+export function deviceFinder(sources: HostSources = machine, rememberMs = 5000): (host: string) => Promise<string> {
   const known = new Map<string, { readonly address: Promise<string>; readonly untilMs: number }>();
+  const find = async (host: string): Promise<string> => {
+    const resolves = parseMac(host) === null && (await sources.lookup(host).catch(() => [])).length > 0;
+    return resolves ? host : ((await resolveInternal(host, sources))[0] ?? host);
+  };
   return async (host) => {
-    if (parseMac(host) === null) return host;
+    if (isIP(host) !== 0) return host;
     const now = performance.now();
     const found = known.get(host);
     if (found !== undefined && now < found.untilMs) return found.address;
-    const address = resolve(host).then(([first = host]) => first);
+    const address = find(host);
     known.set(host, { address, untilMs: now + rememberMs });
     return address;
   };

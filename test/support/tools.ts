@@ -10,6 +10,7 @@ export const tools = {
   ip: { package: 'iproute2' },
   nft: { package: 'nftables' },
   conntrack: { package: 'conntrack' },
+  socat: { package: 'socat' },
   miniupnpd: { package: 'miniupnpd' },
   tmux: { package: 'tmux' },
 } as const;

@@ -4,6 +4,7 @@ import type { Target } from '../../model/endpoint.ts';
 import { formatEndpoint } from '../../model/endpoint.ts';
 import { SallyportError } from '../../model/errors.ts';
 import { dialError } from '../sockets/errors.ts';
+import { IntakeSocket } from '../sockets/intake.ts';
 import type { Carrier } from './carrier.ts';
 
 /** The half of a carrier that opens streams. */
@@ -47,7 +48,7 @@ export function dialDirect(
     const onConnect = () => {
       settle();
       // Asked once while connected, the peer's address is kept: later it tells TCP from a Unix socket, even when it is gone.
-      void socket.remoteAddress;
+      if (!(socket instanceof IntakeSocket)) void socket.remoteAddress;
       // Whoever takes the stream listens for errors; one may come before that.
       socket.on('error', () => {});
       resolve(socket);

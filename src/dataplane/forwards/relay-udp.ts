@@ -70,8 +70,8 @@ export async function relayUdp(mapping: Mapping, context: ForwardContext): Promi
 }
 
 /** An address is one already: Node would else ask the resolver for each datagram. */
-function noLookup(host: string, _options: unknown, done: (error: null, address: string, family: number) => void): void {
-  done(null, host, net.isIPv6(host) ? 6 : 4);
+function noLookup(host: string, family: number, done: (error: null, address: string, family: number) => void): void {
+  done(null, host, family);
 }
 
 function bindSocket({ dualStack }: BindAddress, host: string, port: number): Promise<External> {

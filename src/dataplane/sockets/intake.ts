@@ -10,7 +10,7 @@ const spare: Buffer[] = [];
 export type Sink = (chunk: Buffer) => boolean;
 
 /**
- * A socket that reads into one buffer of its own, over and over, and gives the chunks to a sink instead of emitting
+ * A TCP socket that reads into one buffer of its own, over and over, and gives the chunks to a sink instead of emitting
  * `data`. A stream of Node's allocates a buffer for each read; without that a relay moves about half as much again.
  * The buffer costs address space, and memory only as far as reads have filled it. It starts paused.
  */
@@ -57,8 +57,5 @@ export function takeOver(accepted: net.Socket): net.Socket {
   const handle = (accepted as unknown as Accepted)._handle;
   if (typeof handle !== 'object' || handle === null || !('useUserBuffer' in handle)) return accepted;
   (accepted as unknown as Accepted)._handle = null;
-  const socket = new IntakeSocket({ handle: handle as never, allowHalfOpen: true, pauseOnCreate: true });
-  // Asked once while connected, the peer's address is kept: later it tells TCP from a Unix socket, even when it is gone.
-  void socket.remoteAddress;
-  return socket;
+  return new IntakeSocket({ handle: handle as never, allowHalfOpen: true, pauseOnCreate: true });
 }

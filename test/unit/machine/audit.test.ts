@@ -227,6 +227,9 @@ describe('forwards of the engine', () => {
 
   test('what no forward explains is still ours', () => {
     expect(only({ listeners: [listener('127.0.0.1:9100', 'node', engine)] })?.owner).toBe('sallyport (pid 100)');
+    const announcements = only({ listeners: [listener('udp/0.0.0.0:5350', 'node', engine)] });
+    expect(announcements).toMatchObject({ owner: 'sallyport (pid 100)', finding: null });
+    expect(only({ listeners: [listener('tcp/0.0.0.0:5350', 'node', engine)] })?.finding?.code).toBe('unmanaged_world');
   });
 
   test("another program on a forward's port is not taken for it", () => {
@@ -335,7 +338,7 @@ test('every code has its level, and rows stay in the order of ports', () => {
     fc.property(
       fc.array(
         fc.record({
-          port: fc.integer({ min: 1, max: 65_535 }),
+          port: fc.integer({ min: 1, max: 65_535 }).filter((port) => port !== 5350),
           address: fc.constantFrom('0.0.0.0', '127.0.0.1', '::', '::1', '192.168.1.1', '8.8.8.8'),
           proto: fc.constantFrom('tcp' as const, 'udp' as const),
           pid: fc.constantFrom(null, 7, engine),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { followHost, macOf, resolveInternal } from '../../../src/machine/internal-host.ts';
+import { deviceFinder, followHost, macOf, resolveInternal } from '../../../src/machine/internal-host.ts';
 import type { Device } from '../../../src/model/reports.ts';
 import { until } from '../../support/until.ts';
 
@@ -41,6 +41,29 @@ describe('an internal host', () => {
 
   test.each(['00:00:00:00:00:09', 'nas.elsewhere', 'nobody'])('%s is nowhere', async (host) => {
     await expect(resolveInternal(host, sources)).rejects.toMatchObject({ code: 'target_unresolved' });
+  });
+
+  test('that got a new lease is there, though its former address is still believed in', async () => {
+    const mac = '52:54:00:aa:00:03';
+    const both = [heard('192.168.1.40', mac, true), heard('192.168.1.41', mac, false), heard('fd00::40', mac, true)];
+    const at = (neighbours: typeof both) =>
+      resolveInternal(mac, {
+        ...sources,
+        neighbours: async () => neighbours,
+        devices: async () => [device('192.168.1.41', 'cam', mac)],
+      });
+    expect(await at(both)).toEqual(['192.168.1.41', 'fd00::40']);
+    // One that took an address by itself has not been heard at the leased one.
+    expect(await at(both.slice(0, 1))).toEqual(['192.168.1.40', '192.168.1.41']);
+  });
+
+  test('a relay is told the address only where the resolver could not', async () => {
+    const find = deviceFinder(sources);
+    expect(await find('192.168.1.9')).toBe('192.168.1.9');
+    expect(await find('web')).toBe('web');
+    expect(await find('nas')).toBe('192.168.1.30');
+    expect(await find('52:54:00:aa:00:02')).toBe('192.168.1.30');
+    await expect(find('nobody')).rejects.toMatchObject({ code: 'target_unresolved' });
   });
 
   test('has a MAC address', async () => {
