@@ -24,7 +24,8 @@ function describe(view: ForwardView): string {
   const why = view.error === null ? '' : `: ${view.error.message}`;
   switch (view.state) {
     case 'up':
-      return `up, listening on ${view.listen}${why}`;
+      // A trigger listens only while it is open, and tells that itself.
+      return view.kind === 'trigger' ? (view.error?.message ?? 'armed') : `up, listening on ${view.listen}${why}`;
     case 'waiting':
       return `needs you${why}`;
     default:
@@ -49,7 +50,7 @@ export function announce(before: Snapshot, after: Snapshot): Announcement[] {
     if (was?.state === view.state && was.error?.code === view.error?.code && was.error?.message === view.error?.message)
       continue;
     news.push({
-      level: levels[view.state],
+      level: view.kind === 'trigger' && view.state === 'up' && view.error !== null ? 'warn' : levels[view.state],
       forward: name,
       code: view.error?.code ?? view.state,
       message: describe(view),

@@ -211,6 +211,7 @@ export function createEngine(options: EngineOptions): Engine {
       // A trigger whose calls are flows stays armed when what it opened is closed.
       if (status.is === 'closed' && config.kind === 'trigger' && config.enabled && !usesKernel(config)) return;
       onStatus(owner, status);
+      triggers.onGate(owner, status);
     },
     note,
   });

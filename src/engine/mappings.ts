@@ -211,12 +211,15 @@ export function createMappings(options: MappingsOptions) {
 
     /** Rules an open trigger adds; none takes them away. */
     setExtra(owner: string, via: GatewayName, rules: readonly GatewayRule[]): void {
-      if (rules.length === 0) extra.delete(owner);
-      else extra.set(owner, { via, rules });
+      if (rules.length === 0) {
+        if (extra.delete(owner)) leaving[via].add(owner);
+      } else extra.set(owner, { via, rules });
       sync(via);
     },
 
     setKernelTriggers(triggers: readonly KernelTrigger[]): void {
+      const armed = new Set(triggers.map(({ name }) => name));
+      for (const { name } of kernelTriggers) if (!armed.has(name)) leaving.nftables.add(name);
       kernelTriggers = triggers;
       sync('nftables');
     },

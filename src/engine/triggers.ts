@@ -17,7 +17,7 @@ import type { Meter } from './meter.ts';
 import type { Runs } from './runs.ts';
 import { type KeptOpening, openOpeningsFile } from './triggers/kept-openings.ts';
 import { kernelTrigger, openRanges, rulePart, usesKernel } from './triggers/rules.ts';
-import { createWays, noLink, type Way } from './triggers/ways.ts';
+import { createWays, noLink, noteRun, openIn, troubleOf, type Way } from './triggers/ways.ts';
 
 type Call = Extract<WorkerEvent, { on: 'call' }>;
 
@@ -84,13 +84,13 @@ export function createTriggers(options: TriggersOptions) {
   const seen = (name: string, what: TriggerHistory['what'], host: string, why: string) =>
     options.onSeen(name, { at: new Date().toISOString(), host, what, why });
 
-  const publish = ({ config, claims }: FlowTrigger) => {
+  const publish = ({ config, claims, way }: FlowTrigger) => {
     const claim = claims.current(now());
     options.onOpened(
       config.name,
       claim === null
         ? []
-        : openRanges(config.open).map((range) => ({
+        : (way === null ? openRanges(config.open) : openIn(way)).map((range) => ({
             proto: range.proto,
             ports: formatPortRange(range),
             host: claim.host,
@@ -170,7 +170,13 @@ export function createTriggers(options: TriggersOptions) {
         return;
       case 'closed': {
         const idleWords = `idle for ${parseDuration(idle) / 1000} s`;
-        const why = { idle: idleWords, max_open: 'its longest time is over', by_hand: 'by hand' }[outcome.why];
+        const why = {
+          idle: idleWords,
+          max_open: 'its longest time is over',
+          by_hand: 'by hand',
+          changed: 'its rule was changed',
+          taken_down: 'it was taken down',
+        }[outcome.why];
         seen(name, 'closed', outcome.host, why);
         close(trigger);
         break;
@@ -250,7 +256,7 @@ export function createTriggers(options: TriggersOptions) {
     for (const [name, trigger] of flowTriggers) {
       const next = wanted.get(name);
       if (next !== undefined && rulePart(next) === rulePart(trigger.config)) continue;
-      const closed = trigger.claims.close();
+      const closed = trigger.claims.close(next === undefined ? 'taken_down' : 'changed');
       if (closed !== null) act(trigger, closed);
       flowTriggers.delete(name);
       onStatus(name, { is: 'closed' });
@@ -330,11 +336,22 @@ export function createTriggers(options: TriggersOptions) {
       act(trigger, outcome);
     },
 
-    /** How a way that a trigger opened does. */
+    /** How what runs for a way that a trigger opened does. */
     onRun(id: string, status: ListenerStatus): void {
       const trigger = flowTriggers.get(id.slice(0, id.indexOf('/')));
-      if (trigger === undefined || !trigger.way?.runs.has(id)) return;
-      if (status.is === 'failed' || status.is === 'retrying') armed(trigger, status.error);
+      const way = trigger?.way ?? null;
+      if (trigger === undefined || way === null || !noteRun(way, id, status)) return;
+      armed(trigger, troubleOf(way) ?? undefined);
+      publish(trigger);
+    },
+
+    /** How the gateway does that a trigger opens through. */
+    onGate(name: string, status: ListenerStatus): void {
+      const trigger = flowTriggers.get(name);
+      const way = trigger?.way ?? null;
+      if (trigger === undefined || way === null) return;
+      way.gateDown = status.is === 'failed' || status.is === 'retrying' ? status.error : null;
+      publish(trigger);
     },
 
     /** A link came up: what was open over it before a restart opens again. */

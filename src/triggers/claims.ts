@@ -17,7 +17,10 @@ export type ClaimOutcome =
   | { readonly is: 'refreshed'; readonly host: string }
   | { readonly is: 'refused'; readonly host: string; readonly holder: string }
   | { readonly is: 'taken_over'; readonly host: string; readonly from: string; readonly byHand: boolean }
-  | { readonly is: 'closed'; readonly host: string; readonly why: 'idle' | 'max_open' | 'by_hand' };
+  | { readonly is: 'closed'; readonly host: string; readonly why: ClosedWhy };
+
+/** Its time is over, or somebody ended it: for this host, with the rule as it was, or with the trigger. */
+export type ClosedWhy = 'idle' | 'max_open' | 'by_hand' | 'changed' | 'taken_down';
 
 export interface Claim {
   readonly host: string;
@@ -93,8 +96,8 @@ export class Claims {
       : { is: 'taken_over', host, from, byHand: true };
   }
 
-  close(): Extract<ClaimOutcome, { is: 'closed' }> | null {
-    return this.#holder === null ? null : this.#end('by_hand');
+  close(why: ClosedWhy = 'by_hand'): Extract<ClaimOutcome, { is: 'closed' }> | null {
+    return this.#holder === null ? null : this.#end(why);
   }
 
   /** What a call of `host` would do, without doing it. */
@@ -122,7 +125,7 @@ export class Claims {
     this.#idleEnd = Math.max(this.#idleEnd, now + this.#rules.idleMs);
   }
 
-  #end(why: 'idle' | 'max_open' | 'by_hand'): Extract<ClaimOutcome, { is: 'closed' }> {
+  #end(why: ClosedWhy): Extract<ClaimOutcome, { is: 'closed' }> {
     const host = this.#holder?.host ?? '';
     this.#holder = null;
     return { is: 'closed', host, why };

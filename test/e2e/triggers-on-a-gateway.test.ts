@@ -6,7 +6,7 @@ import { ask, echoServer } from '../support/netns-traffic.ts';
 import { type ProgramHome, programHome, runUnder } from '../support/program.ts';
 import { missing } from '../support/tools.ts';
 import { triggerCases } from '../support/trigger-cases.ts';
-import { answers, type Ground, must, opened, story } from '../support/trigger-ground.ts';
+import { answers, type Ground, must, opened, show, story } from '../support/trigger-ground.ts';
 import { until } from '../support/until.ts';
 
 const kernelMissing = netnsMissing() || missing('nft', 'conntrack');
@@ -80,6 +80,29 @@ describe.skipIf(kernelMissing)('in the kernel', () => {
       expect(row).toMatchObject({ name: 'irc', state: 'up', opened: [] });
       expect(await at.inbound()).toBeNull();
     });
+  });
+
+  test.each(['kernel', 'flows'])('what was counted stays, and no flow, when it closes: seen by %s', async (source) => {
+    if (source === 'flows') {
+      await must(at, 'map', 'proxy', '7000', `${addresses.wan.v4}:6667`, '--bind', addresses.gatewayLan.v4, '--up');
+    }
+    await must(at, 'trigger', 'irc', ...at.flags, '--source', source, '--up');
+    if (source === 'flows') expect(await ask(topology, 'lan', 'tcp', addresses.gatewayLan.v4, 7000)).toBe('wan hello');
+    else await at.call('first');
+    await answers(at, 'first');
+    const held = topology.spawn('wan', ['socat', '-', `tcp:${outside}:113`]);
+    const counts = async () => {
+      const { flows, flowsTotal, rx } = await show(at);
+      return { flows, flowsTotal, rx };
+    };
+    const before = await until('the flow to be counted', async () => {
+      const now = await counts();
+      return now.flows > 0 && now.rx > 0 ? now : null;
+    });
+    await must(at, 'down', 'irc');
+    await until('the flow to be gone', async () => (await counts()).flows === 0);
+    expect(await counts()).toEqual({ ...before, flows: 0 });
+    held.kill();
   });
 
   test('UDP ranges open and close with it', async () => {

@@ -11,7 +11,7 @@ import { type ProgramHome, programHome, runUnder } from '../support/program.ts';
 import { Sshd } from '../support/sshd.ts';
 import { missing } from '../support/tools.ts';
 import { triggerCases } from '../support/trigger-cases.ts';
-import { answers, type Ground, type Inside, must, opened, show } from '../support/trigger-ground.ts';
+import { answers, events, type Ground, type Inside, must, opened, show } from '../support/trigger-ground.ts';
 import { until } from '../support/until.ts';
 
 const idOf = (what: '-u' | '-g') => Number(execFileSync('id', [what, 'nobody'], { encoding: 'utf8' }));
@@ -208,6 +208,46 @@ describe.skipIf(missing('sshd', 'ssh') || process.getuid?.() !== 0)(
         await ground.call('first');
         await answers(ground, 'first');
         expect((await show(ground)).error).toBeNull();
+      });
+
+      test('a port that another program holds is told, and not shown as open', async () => {
+        await relay();
+        const ground = at(through());
+        const held = await portFreeOn(['127.0.0.1']);
+        servers.push(await talker('127.0.0.1', held, 'somebody else'));
+        const both = ['--on', `tcp/${ports.irc}`, '--open', `tcp/${ports.open},tcp/${held}`, '--idle', '30s'];
+        await must(ground, 'trigger', 'irc', ...both, '--up');
+        await ground.call('first');
+        await answers(ground, 'first');
+        const error = await until('the word of it', async () => (await show(ground)).error);
+        const open = await opened(ground);
+        expect(error).toMatchObject({ code: 'port_taken', message: expect.stringContaining(`tcp port ${held} `) });
+        expect(open).toMatchObject([{ host: loopbackHosts.first, ports: String(ports.open) }]);
+        expect(await events(ground)).toContainEqual(
+          expect.objectContaining({ level: 'warn', code: 'port_taken', message: error.message }),
+        );
+        await must(ground, 'close', 'irc');
+        expect(await show(ground)).toMatchObject({ state: 'up', error: null, opened: [] });
+      });
+
+      test('what opened over an SSH connection that is lost is not open until that is back', async () => {
+        await socks();
+        const ground = at(through({ host: '127.0.0.1', port: ports.irc }));
+        await must(ground, 'trigger', 'irc', ...trigger(), '--via', 'remote', '--idle', '60s', '--up');
+        await ground.call('first');
+        await answers(ground, 'first');
+        await sshd.kill();
+        try {
+          const lost = await until('the loss', async () => {
+            const row = await show(ground);
+            return row.error?.code === 'host_lost' && row;
+          });
+          expect(lost).toMatchObject({ state: 'up', opened: [] });
+        } finally {
+          await sshd.run();
+        }
+        await answers(ground, 'first');
+        expect(await show(ground)).toMatchObject({ error: null, opened: [{ host: loopbackHosts.first }] });
       });
 
       test('a thousand calls of a host are one claim', async () => {

@@ -308,6 +308,24 @@ describe.skipIf(reason)('triggers in the kernel', () => {
     expect(told()).toEqual(['opened 192.168.77.10']);
   });
 
+  test('a rule that is changed or taken down closes what it had open', async () => {
+    await start(irc({ idleMs: 60_000 }));
+    await call('lan');
+    await until('the owner to be seen', () => holder() === addresses.lan.v4);
+    await kernel.gateway.sync([], [irc({ idleMs: 60_000, from: ['192.168.77.11'] })]);
+    expect(opened.get('irc')).toEqual([]);
+    expect(await inbound()).toBeNull();
+    await call('lan2');
+    expect(await inbound()).toBe('lan2 hello');
+    await until('the owner to be seen', () => holder() === addresses.lan2.v4);
+    await kernel.gateway.sync([], []);
+    expect(opened.get('irc')).toEqual([]);
+    expect(events.filter(({ what }) => what === 'closed')).toMatchObject([
+      { host: addresses.lan.v4, why: 'its rule was changed' },
+      { host: addresses.lan2.v4, why: 'it was taken down' },
+    ]);
+  });
+
   test('IPv6: translated at the gateway, and gated where addresses are routed', async () => {
     await start(irc());
     const six = (address: string) => ask(net, 'wan', 'tcp', address, 113);

@@ -94,8 +94,9 @@ const openManually = (host: string, ms: number): Command => ({
 const close: Command = {
   ...always,
   run(model, real) {
-    const outcome = real.close();
-    expect(outcome?.host).toBe(model.opening?.host);
+    const { opening } = model;
+    expect(real.close()).toEqual(opening === null ? null : { is: 'closed', host: opening.host, why: 'by_hand' });
+    expect(real.nextTick).toBeNull();
     model.opening = null;
   },
   toString: () => 'close',

@@ -4,7 +4,8 @@ import type { GatewayRule } from '../../gateways/gateway.ts';
 import { isOwnAddress, lanAddress } from '../../machine/interfaces.ts';
 import { addressReach, normalAddress } from '../../model/cidr.ts';
 import type { Trigger } from '../../model/config.ts';
-import { SallyportError } from '../../model/errors.ts';
+import { type Failure, SallyportError } from '../../model/errors.ts';
+import type { ListenerStatus } from '../../model/state.ts';
 import type { RunRequest, Runs } from '../runs.ts';
 import { gateRule, type OpenRange, openRanges } from './rules.ts';
 
@@ -18,15 +19,60 @@ export interface WaysOptions {
 /** What is open for one host. */
 export interface Way {
   readonly host: string;
-  /** Ids of what runs in the data plane for it. */
-  readonly runs: Set<string>;
+  readonly ranges: readonly OpenRange[];
+  /** What runs in the data plane for it, by id: the range it is for, and why it is not open, where it was or should be. */
+  readonly runs: Map<string, { readonly range: OpenRange; was: 'new' | 'open'; down: Failure | null }>;
+  /** Why the gateway has none of it open. */
+  gateDown: Failure | null;
   closed: boolean;
 }
 
+/** The ranges of a way that are open, or about to be. */
+export const openIn = ({ ranges, runs, gateDown }: Way): OpenRange[] =>
+  gateDown !== null
+    ? []
+    : ranges.filter((range) => {
+        const mine = [...runs.values()].filter((run) => run.range === range);
+        return mine.length === 0 || mine.some(({ down }) => down === null);
+      });
+
+/** The first thing that is wrong with a way. */
+export const troubleOf = ({ runs, gateDown }: Way): Failure | null =>
+  gateDown ?? [...runs.values()].find(({ down }) => down !== null)?.down ?? null;
+
+/** How a run of it does. @returns whether that changes anything */
+export function noteRun({ runs }: Way, id: string, status: ListenerStatus): boolean {
+  const run = runs.get(id);
+  if (run === undefined) return false;
+  const before = run.down;
+  switch (status.is) {
+    case 'open':
+      run.was = 'open';
+      run.down = null;
+      break;
+    case 'failed':
+    case 'retrying':
+      run.down = status.error;
+      break;
+    case 'opening':
+      if (run.was === 'open') run.down = linkAway;
+      break;
+    case 'closed':
+      break;
+  }
+  return run.down !== before;
+}
+
+const linkAway: Failure = {
+  code: 'host_lost',
+  message: 'the SSH connection it opened over is away',
+  hint: 'it opens again once that is back',
+};
+
 export function createWays({ runs, setRules, linkDest }: WaysOptions) {
-  const start = (way: Way, requests: readonly RunRequest[]) => {
-    for (const request of requests) {
-      way.runs.add(request.id);
+  const start = (way: Way, wanted: readonly { readonly range: OpenRange; readonly request: RunRequest }[]) => {
+    for (const { range, request } of wanted) {
+      way.runs.set(request.id, { range, was: 'new', down: null });
       runs.start(request);
     }
   };
@@ -50,8 +96,8 @@ export function createWays({ runs, setRules, linkDest }: WaysOptions) {
      * @throws SallyportError `host_lost` where the way needs a link
      */
     open(config: Trigger, host: string, link: string | null): Way {
-      const way: Way = { host, runs: new Set(), closed: false };
       const ranges = openRanges(config.open);
+      const way: Way = { host, ranges, runs: new Map(), gateDown: null, closed: false };
       switch (config.via) {
         case 'relay':
           start(way, relays(config, ranges, host, config.bind));
@@ -83,7 +129,7 @@ export function createWays({ runs, setRules, linkDest }: WaysOptions) {
 
     close(config: Trigger, way: Way): void {
       way.closed = true;
-      for (const id of way.runs) void runs.stop(id, { cutFlows: config.closeFlows ?? false });
+      for (const id of way.runs.keys()) void runs.stop(id, { cutFlows: config.closeFlows ?? false });
       if (config.via === 'nftables' || config.via === 'router') setRules(config.name, config.via, []);
     },
   };
@@ -115,16 +161,19 @@ function relays(
   ranges: readonly OpenRange[],
   host: string,
   address: string | undefined,
-): readonly RunRequest[] {
-  return ranges.map(({ proto, first, last }, i) => ({
-    id: `${config.name}/open/${i}`,
-    forward: {
-      ...common(config),
-      kind: 'mapping',
-      via: 'relay',
-      proto,
-      listen: { address, port: first, last },
-      target: { host, port: first },
+): { range: OpenRange; request: RunRequest }[] {
+  return ranges.map((range, i) => ({
+    range,
+    request: {
+      id: `${config.name}/open/${i}`,
+      forward: {
+        ...common(config),
+        kind: 'mapping',
+        via: 'relay',
+        proto: range.proto,
+        listen: { address, port: range.first, last: range.last },
+        target: { host, port: range.first },
+      },
     },
   }));
 }
@@ -135,22 +184,25 @@ function remotes(
   host: string,
   link: string | null,
   dest: string | null,
-): readonly RunRequest[] {
+): { range: OpenRange; request: RunRequest }[] {
   if (link === null || dest === null) throw noLink();
-  return ranges
-    .flatMap(({ first, last }) => Array.from({ length: last - first + 1 }, (_, i) => first + i))
-    .map((port) => ({
-      id: `${config.name}/open/${port}`,
-      link,
-      forward: {
-        ...common(config),
-        kind: 'remote',
-        host: dest,
-        listen: { address: config.bind, port },
-        target: { host, port },
-        probe: false,
+  return ranges.flatMap((range) =>
+    Array.from({ length: range.last - range.first + 1 }, (_, i) => range.first + i).map((port) => ({
+      range,
+      request: {
+        id: `${config.name}/open/${port}`,
+        link,
+        forward: {
+          ...common(config),
+          kind: 'remote' as const,
+          host: dest,
+          listen: { address: config.bind, port },
+          target: { host, port },
+          probe: false,
+        },
       },
-    }));
+    })),
+  );
 }
 
 /** A port cannot open on the far side of a call that went over no SSH connection. */

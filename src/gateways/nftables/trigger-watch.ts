@@ -59,14 +59,29 @@ export class TriggerWatch {
 
   /** Takes the triggers now in the kernel; what is open already is taken over without an event. */
   async follow(triggers: readonly PlacedTrigger[]): Promise<void> {
+    const before = this.#triggers;
     this.#triggers = triggers;
-    const names = new Set(triggers.map(({ name }) => name));
-    for (const [name, { told }] of this.#watched) {
-      if (names.has(name)) continue;
-      if (told.length > 0) this.#reports.state(name, []);
-      this.#watched.delete(name);
+    const present = new Map(triggers.map((trigger) => [trigger.name, ruleOf(trigger)]));
+    for (const old of before) {
+      const rule = present.get(old.name);
+      if (rule === ruleOf(old)) continue;
+      // whoever held it may not have got it by the rule as it is now
+      if (rule !== undefined) await this.#empty(old.name);
+      await this.#end(old, rule === undefined ? 'it was taken down' : 'its rule was changed');
     }
     if (triggers.length > 0) await this.look();
+  }
+
+  /** Tells that it is over for whoever holds it. */
+  async #end(trigger: PlacedTrigger, why: string): Promise<void> {
+    const { name } = trigger;
+    const { holders = new Map<4 | 6, Holder>(), told = [] } = this.#watched.get(name) ?? {};
+    this.#watched.delete(name);
+    for (const { host } of holders.values()) {
+      this.#tell(name, host, 'closed', why);
+      await this.#endFlows(trigger, host);
+    }
+    if (told.length > 0) this.#reports.state(name, []);
   }
 
   /** External sides of everything that may be open, for the flows through it. */
@@ -249,13 +264,20 @@ export class TriggerWatch {
 
   async close(name: string): Promise<void> {
     this.#find(name);
-    const lines = versions.flatMap((v) => emptied(triggerSets(triggerId(name), v)));
-    await this.#keeper.edit(`${lines.join('\n')}\n`);
+    await this.#empty(name);
     this.#byHand.add(name);
     await this.look();
     this.#byHand.delete(name);
   }
+
+  async #empty(name: string): Promise<void> {
+    const lines = versions.flatMap((v) => emptied(triggerSets(triggerId(name), v)));
+    await this.#keeper.edit(`${lines.join('\n')}\n`);
+  }
 }
+
+/** A trigger without where it was placed, which changes with the machine's routes and is no change of the rule. */
+const ruleOf = ({ outside: _outside, address: _address, ...rule }: PlacedTrigger): string => JSON.stringify(rule);
 
 const emptied = (sets: ReturnType<typeof triggerSets>) => [
   `flush set inet TABLE ${sets.host}`,
