@@ -19,7 +19,11 @@ let segmenter: Intl.Segmenter | null = null;
 
 /** What a person takes for the signs of a text, one after the other; escape sequences fall into their signs. */
 export function graphemesOf(text: string): Iterable<Grapheme> {
-  if (plainPainted.test(text)) return Array.from(text, (segment, index) => ({ segment, index }));
+  if (plainPainted.test(text)) {
+    const signs: Grapheme[] = [];
+    for (let index = 0; index < text.length; index++) signs.push({ segment: text.charAt(index), index });
+    return signs;
+  }
   segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' });
   return segmenter.segment(text);
 }

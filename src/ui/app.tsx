@@ -1,5 +1,5 @@
 import { Box, type SuspendTerminal, Text, Transform, useApp, useInput, useIsScreenReaderEnabled, usePaste } from 'ink';
-import { memo, useEffect, useMemo, useSyncExternalStore } from 'react';
+import { useEffect, useMemo, useSyncExternalStore } from 'react';
 import type { Settings } from '../model/config.ts';
 import type { Line } from '../present/line.ts';
 import { isLateReply } from './background.ts';
@@ -10,21 +10,16 @@ import { readerLines } from './screens/reader.ts';
 import { frameLines } from './screens/screen.ts';
 
 /**
- * One row of the screen. The rows have their exact width already: as the outcome of a transform Ink takes them as they
- * are, and does not measure, sanitise and wrap each of them on every frame, which was most of a frame's cost.
+ * The rows of the screen, all as one text. They have their exact width already: as the outcome of a transform Ink takes
+ * them as they are, and neither lays out nor measures, sanitises and wraps each of them on every frame.
  */
-const Row = memo(function Row({ text }: { text: string }) {
+function Rows({ lines, paint }: { lines: readonly Line[]; paint: Painter }) {
+  const places = useMemo(() => Array<string>(lines.length).fill(' ').join('\n'), [lines.length]);
   return (
-    <Transform transform={() => text}>
-      <Text> </Text>
+    <Transform transform={(_, y) => paint(lines[y] ?? [])}>
+      <Text>{places}</Text>
     </Transform>
   );
-});
-
-function Rows({ lines, paint }: { lines: readonly Line[]; paint: Painter }) {
-  // A row has no other identity than its place.
-  // biome-ignore lint/suspicious/noArrayIndexKey: see above
-  return lines.map((line, y) => <Row key={y} text={paint(line)} />);
 }
 
 export interface AppProps {

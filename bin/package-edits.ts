@@ -1,10 +1,10 @@
-// Dependencies that do at start what this program needs late or never. Each line is a piece of a package's text and what
-// stands there in the bundle; the milliseconds are what it saves before the first frame.
+// Dependencies that do more than this program needs of them, or sooner. Each edit is a piece of a package's text and what
+// stands there in the bundle; milliseconds are what it saves before the first frame.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Plugin } from 'esbuild';
 
-const graphemes = path.join(import.meta.dirname, '..', 'src', 'present', 'graphemes.ts');
+const own = (file: string) => JSON.stringify(path.join(import.meta.dirname, '..', 'src', file));
 
 interface Edit {
   readonly file: RegExp;
@@ -23,7 +23,21 @@ const edits: readonly Edit[] = [
   {
     file: /node_modules\/(@alcalzone\/ansi-tokenize\/build\/tokenize|ink\/build\/line-update)\.js$/,
     from: /^const segmenter = new Intl\.Segmenter\(.*\);$/m,
-    to: `import { graphemesOf } from ${JSON.stringify(graphemes)}; const segmenter = { segment: graphemesOf };`,
+    to: `import { graphemesOf } from ${own('present/graphemes.ts')}; const segmenter = { segment: graphemesOf };`,
+  },
+  // Ink composes every frame cell by cell, most of a frame's time and nearly all of its garbage; whole rows need no
+  // composing.
+  {
+    file: /node_modules\/ink\/build\/output\.js$/,
+    from: /^export default class Output \{$/m,
+    to: `import { wholeRows } from ${own('ui/whole-rows.ts')}; export default class Output {`,
+  },
+  {
+    file: /node_modules\/ink\/build\/output\.js$/,
+    from: /^ {4}get\(\) \{$/m,
+    to: `    get() {
+        const rows = wholeRows(this.operations, this.height);
+        if (rows !== null) return { output: rows.join('\\n'), height: rows.length };`,
   },
   // Yoga fetches its own embedded WebAssembly, and only for that Node would load its whole HTTP client: 60 ms.
   { file: /yoga-wasm-base64-esm\.js$/, from: /"function"!=typeof fetch/g, to: 'true' },
@@ -42,8 +56,8 @@ const edits: readonly Edit[] = [
 ];
 
 /** Fails the build when a package's text is no longer what an edit expects. */
-export const startLater: Plugin = {
-  name: 'start-later',
+export const packageEdits: Plugin = {
+  name: 'package-edits',
   setup(build) {
     build.onLoad({ filter: new RegExp(edits.map(({ file }) => file.source).join('|')) }, ({ path: file }) => {
       let contents = readFileSync(file, 'utf8');
