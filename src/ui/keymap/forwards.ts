@@ -18,10 +18,11 @@ export const forwardKeys: readonly Binding[] = [
   {
     id: 'open',
     keys: ['enter'],
-    contexts: ['overview', 'flows'],
+    contexts: ['overview', 'flows', 'events', 'audit'],
     label: 'details',
     help: 'details of the forward; on one that needs you, its question',
-    enabled: needsForward,
+    enabled: (scene) =>
+      scene.forward !== null || (scene.place === null ? 'no forward is selected' : 'this row is about no forward'),
     run: (a) => a.openForward(),
     footer: 2,
   },
@@ -34,6 +35,15 @@ export const forwardKeys: readonly Binding[] = [
     enabled: needsEngine,
     run: (a) => a.chooseKind(),
     footer: 3,
+  },
+  {
+    id: 'new-elsewhere',
+    keys: ['n'],
+    contexts: views.filter((context) => context !== 'overview' && context !== 'sessions'),
+    label: 'new',
+    help: 'define a forward: tunnel, NAT mapping or trigger',
+    enabled: needsEngine,
+    run: (a) => a.chooseKind(),
   },
   {
     id: 'edit',
