@@ -5,7 +5,8 @@ import type { AuditRow } from '../model/reports.ts';
 import type { ForwardView } from '../model/snapshot.ts';
 import { unusualMarkMs } from '../model/unusual.ts';
 import { auditText, sortAudit } from '../present/audit.ts';
-import { eventText } from '../present/events.ts';
+import { detailText } from '../present/detail-text.ts';
+import { eventText, type TimedText } from '../present/events.ts';
 import { filterRows, parseFilter } from '../present/filter.ts';
 import { flowText } from '../present/flows.ts';
 import { type ForwardRow, sortRows } from '../present/forwards.ts';
@@ -133,10 +134,8 @@ export function makeScene(
   const prompt = topPrompt(picture, ui);
   const base = { ...parts, views, rows, counts, prompt, context: contextOf(ui, prompt) };
   const ids = listIds(base);
-  const place =
-    ui.view.is === 'events' && ui.follow
-      ? placeOf({ id: null, index: ids.length - 1 }, ids)
-      : placeOf(ui.cursors[ui.view.is], ids);
+  const moved = ui.view.is === 'events' && ui.follow ? undefined : ui.cursors[ui.view.is];
+  const place = placeOf(moved ?? startOf(base, ids), ids);
   const named = (name: string | null | undefined) => views.find((view) => view.name === name) ?? null;
   const flows = ui.view.is === 'flows' || (ui.view.is === 'detail' && ui.section === 'flows') ? flowsOf(base) : [];
   const flow = flows.find(({ id }) => id === place?.id) ?? null;
@@ -168,6 +167,47 @@ export function flowsOf({ ui, resources }: Pick<Scene, 'ui' | 'resources'>): rea
   return sortFlows(forward === null ? filterRows(flows, filterOf(ui).text, flowText) : flows, ui.flowSort);
 }
 
+/** What has happened to one forward, newest last; of a trigger, who called and what came of it. */
+export function eventsOf(
+  { resources, picture }: Pick<Scene, 'resources' | 'picture'>,
+  name: string,
+): readonly TimedText[] {
+  const entry = picture?.snapshot.forwards[name];
+  if (entry?.config.kind === 'trigger') {
+    return entry.history.map(({ at, host, what, why }) => ({
+      at,
+      level: what === 'refused' ? 'warn' : 'info',
+      forward: name,
+      message: `${what.replace('_', ' ')} for ${host}: ${why}`,
+    }));
+  }
+  return (resources.get({ what: 'events' }).value ?? []).filter(({ forward }) => forward === name);
+}
+
+/** The rows of the section that is shown of a forward's details. */
+function detailIds(scene: Base, name: string): readonly string[] {
+  const { ui, picture, resources, size } = scene;
+  const config = picture?.snapshot.forwards[name]?.config;
+  const numbered = (rows: readonly unknown[]) => rows.map((_, i) => String(i));
+  switch (ui.section) {
+    case 'flows':
+      return flowsOf(scene).map(({ id }) => id);
+    case 'events':
+      return numbered(eventsOf(scene, name));
+    case 'days':
+      return numbered(resources.get({ what: 'days', forward: name }).value ?? []);
+    case 'config':
+    case 'command':
+      return config === undefined ? [] : numbered(detailText(ui.section, config, size.columns - 4));
+  }
+}
+
+/** Where a cursor stands that nobody has moved yet: lists of events begin at the newest. */
+function startOf({ ui }: Pick<Scene, 'ui'>, ids: readonly string[]): Cursor | undefined {
+  const newest = (ui.view.is === 'events' && ui.follow) || (ui.view.is === 'detail' && ui.section === 'events');
+  return newest ? { id: null, index: ids.length - 1 } : undefined;
+}
+
 function listIds(scene: Base): readonly string[] {
   const { ui, rows, picture, resources } = scene;
   switch (ui.view.is) {
@@ -176,7 +216,7 @@ function listIds(scene: Base): readonly string[] {
     case 'flows':
       return flowsOf(scene).map(({ id }) => id);
     case 'detail':
-      return ui.section === 'flows' ? flowsOf(scene).map(({ id }) => id) : [];
+      return detailIds(scene, ui.view.forward);
     case 'events':
       return shownEvents(scene).map(({ seq }) => String(seq));
     case 'hosts':

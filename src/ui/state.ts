@@ -76,7 +76,7 @@ export interface Cursor {
 export interface UiState {
   readonly view: View;
   readonly back: readonly View[];
-  readonly cursors: Readonly<Partial<Record<ViewName, Cursor>>>;
+  readonly cursors: Readonly<Partial<Record<ViewName, Cursor | undefined>>>;
   readonly marks: ReadonlySet<string>;
   readonly sort: SortKey;
   /** What each view with a filter shows only. */
@@ -132,6 +132,7 @@ export function reduce(state: UiState, action: Action): UiState {
       if (sameView(state.view, action.view)) return state;
       return {
         ...state,
+        ...(action.view.is === 'detail' ? { cursors: { ...state.cursors, detail: undefined } } : {}),
         view: action.view,
         back:
           action.view.is === 'overview'

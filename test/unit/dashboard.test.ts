@@ -289,3 +289,16 @@ test('a row of events, of the audit or of the hosts leads on to its forward', as
   await stage.press('f', '2');
   expect(stage.scene().ui.view.is).toBe('overview');
 });
+
+test('what a section of the details has no room for is reached by moving in it', async () => {
+  stage = await openStage({ columns: 80, rows: 24 });
+  await stage.press(':');
+  await stage.type('registry');
+  await stage.press('enter', 'tab', 'tab', 'tab');
+  expect(stage.text()).toContain('[config]');
+  expect(stage.text()).not.toMatch(/target\.port +5000/);
+  await stage.press('G');
+  expect(stage.text()).toMatch(/target\.port +5000/);
+  await stage.press('shift+tab', 'shift+tab');
+  expect(stage.scene().place?.index).toBe(stage.scene().ids.length - 1);
+});

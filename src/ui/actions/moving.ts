@@ -1,6 +1,6 @@
 import { type Group, groups, groupTitles } from '../../present/kinds.ts';
 import { shownEvents } from '../scene.ts';
-import { filterOf, type View, withFilter } from '../state.ts';
+import { detailSections, filterOf, type View, withFilter } from '../state.ts';
 import { emptyField } from '../text-field.ts';
 import type { Core } from './core.ts';
 
@@ -70,6 +70,13 @@ export function movingActions(core: Core) {
         filtering: false,
         ...(filterOf(ui).text === '' && !ui.filtering && ui.marks.size > 0 ? { marks: new Set<string>() } : {}),
       });
+    },
+    /** The next section of the details, or the one before; each begins at its own start. */
+    turnSection(by: number) {
+      const { ui } = core.scene();
+      const at = detailSections.indexOf(ui.section) + by + detailSections.length;
+      const section = detailSections[at % detailSections.length] ?? 'flows';
+      core.set({ section, cursors: { ...ui.cursors, detail: undefined } });
     },
     toggleFollow() {
       const { ui, place } = core.scene();

@@ -1,6 +1,5 @@
 import { historyRanges } from '../../model/reports.ts';
 import { actedOn } from '../acted-on.ts';
-import { detailSections } from '../state.ts';
 import { always, type Binding, both, needsEngine, needsForward, next, onForward, views } from './binding.ts';
 
 export const forwardKeys: readonly Binding[] = [
@@ -139,7 +138,7 @@ export const forwardKeys: readonly Binding[] = [
     label: 'section',
     help: 'flows, events, traffic of each day, configuration, command',
     enabled: always,
-    run: (a) => a.set({ section: next(detailSections, a.scene().ui.section) }),
+    run: (a) => a.turnSection(1),
     footer: 3,
   },
   {
@@ -149,7 +148,7 @@ export const forwardKeys: readonly Binding[] = [
     label: 'section back',
     help: 'the section before',
     enabled: always,
-    run: (a) => a.set({ section: next([...detailSections].reverse(), a.scene().ui.section) }),
+    run: (a) => a.turnSection(-1),
   },
   {
     id: 'range',
