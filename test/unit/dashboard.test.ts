@@ -302,3 +302,17 @@ test('what a section of the details has no room for is reached by moving in it',
   await stage.press('shift+tab', 'shift+tab');
   expect(stage.scene().place?.index).toBe(stage.scene().ids.length - 1);
 });
+
+test('settings are changed from the dashboard, and it follows at once', async () => {
+  stage = await openStage();
+  await stage.press(',');
+  expect(stage.text()).toContain('theme: auto');
+  await stage.press('t', 'l');
+  await stage.settle();
+  expect(called('saveSettings')[0]?.params).toEqual({ patch: { theme: 'light' } });
+  expect(stage.scene().picture?.snapshot.settings.theme).toBe('light');
+  await stage.press(',', 'a');
+  await stage.settle();
+  expect(stage.scene().glyphs.ascii).toBe(true);
+  expect(stage.text()).not.toContain('●');
+});

@@ -233,6 +233,15 @@ export const viewKeys: readonly Binding[] = [
     run: (a) => a.say('leave with q, then run: sallyport demo', 'busy'),
   },
   {
+    id: 'settings',
+    keys: [','],
+    contexts: views,
+    label: 'settings',
+    help: 'theme, ASCII signs, bell, screen reader',
+    enabled: needsEngine,
+    run: (a) => a.chooseSetting(),
+  },
+  {
     id: 'palette',
     keys: [':'],
     contexts: views,
