@@ -24,6 +24,10 @@ export function sortAudit(rows: readonly AuditRow[]): readonly AuditRow[] {
   return [...rows].sort((a, b) => weight(a) - weight(b));
 }
 
+/** What a filter looks through. */
+export const auditText = ({ proto, address, port, owner, reach, layer, finding }: AuditRow) =>
+  `${proto} ${address}:${port} ${owner} ${reachLooks[reach].words} ${layer} ${finding?.level ?? ''} ${finding?.message ?? ''}`;
+
 export const auditColumns: readonly Column<AuditRow>[] = [
   { id: 'proto', head: 'PROTO', min: 5, max: 5, keep: 40, cell: ({ proto }) => seg(proto, 'dim') },
   { id: 'address', head: 'ADDRESS', min: 12, max: 28, keep: 90, cell: ({ address }) => address },

@@ -1,8 +1,8 @@
 import type { Forward } from '../model/config.ts';
-import { type Line, seg } from './line.ts';
+import { type Line, seg, wrapText } from './line.ts';
 
 /** A forward's configuration, a line for every key there is, nested keys with a dot, as in the file. */
-export function configLines(forward: Forward): Line[] {
+export function configLines(forward: Forward, columns: number): Line[] {
   const pairs: [string, string][] = [];
   const walk = (prefix: string, value: unknown) => {
     if (value === undefined || value === null) return;
@@ -17,5 +17,9 @@ export function configLines(forward: Forward): Line[] {
   };
   walk('', forward);
   const width = Math.max(...pairs.map(([key]) => key.length));
-  return pairs.map(([key, value]) => [seg(key.padEnd(width + 2), 'dim'), seg(value)]);
+  return pairs.flatMap(([key, value]) =>
+    wrapText(value, Math.max(8, columns - width - 2)).map(
+      (text, i): Line => [seg((i === 0 ? key : '').padEnd(width + 2), 'dim'), seg(text)],
+    ),
+  );
 }

@@ -19,6 +19,9 @@ const said = ({ message, level }: TimedText) => seg(message, looks[level].role);
 /** What there may be more of than a row has room for. */
 export const wholeEvent = { column: 'message', text: said };
 
+/** What a filter looks through. */
+export const eventText = ({ level, forward, message }: TimedText) => `${level} ${forward ?? ''} ${message}`;
+
 export function eventColumns(now: number): Column<TimedText>[] {
   return [
     {

@@ -58,12 +58,29 @@ function term(word: string): Term {
   return negated ? (row) => !test(row) : test;
 }
 
-/** A filter from what was typed: every word must fit; `!word` must not. */
-export function parseFilter(text: string): Filter {
-  const terms = text
+const wordsOf = (text: string) =>
+  text
     .toLowerCase()
     .split(/\s+/)
-    .filter((word) => word !== '')
-    .map(term);
+    .filter((word) => word !== '');
+
+/** A filter from what was typed: every word must fit; `!word` must not. */
+export function parseFilter(text: string): Filter {
+  const terms = wordsOf(text).map(term);
   return (row) => terms.every((test) => test(row));
+}
+
+/** The same over rows that are no forwards, by all their text; `column:` before a word is not looked at there. */
+export function filterRows<Row>(rows: readonly Row[], text: string, textOf: (row: Row) => string): readonly Row[] {
+  const terms = wordsOf(text).map((word) => {
+    const negated = word.length > 1 && word.startsWith('!');
+    const bare = negated ? word.slice(1) : word;
+    const value = bare.replace(/^[a-z]+:(?=.)/, '');
+    return (row: string) => (row.includes(bare) || row.includes(value)) !== negated;
+  });
+  if (terms.length === 0) return rows;
+  return rows.filter((row) => {
+    const all = textOf(row).toLowerCase();
+    return terms.every((test) => test(all));
+  });
 }

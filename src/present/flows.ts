@@ -16,6 +16,9 @@ export function ownerOf({ user, pid }: Flow): string {
   return pid === null ? user : `${user} (${pid})`;
 }
 
+/** What a filter looks through. */
+export const flowText = (flow: Flow) => `${flow.forward} ${flow.peer} ${ownerOf(flow)} ${flow.target}`;
+
 /** Columns of a list of flows; with the forward where it is about more than one. */
 export function flowColumns(width: number, now: number, withForward: boolean, glyphs: Glyphs): Column<TimedFlow>[] {
   const short = width < 100;

@@ -49,6 +49,10 @@ function statusText({ status }: LinkEntry, now: number): string {
 
 const up = (link: LinkEntry) => (link.status.is === 'up' ? link.status : null);
 
+/** What a filter looks through. */
+export const hostText = ({ link, forwards }: HostRow) =>
+  `${link.spec.dest} ${link.spec.carrier} ${up(link)?.address ?? ''} ${stateLooks[linkLook(link.status)].word} ${forwards.join(' ')}`;
+
 export function hostColumns(now: number): Column<HostRow>[] {
   return [
     { id: 'dest', head: 'HOST', min: 10, max: 30, keep: 100, cell: ({ link }) => seg(link.spec.dest, 'plain', true) },

@@ -178,6 +178,8 @@ export function createDashboard(options: DashboardOptions): Dashboard {
           return actions.openForm(intent.kind, intent.edit);
         case 'paste-ssh':
           return actions.askSshLine();
+        case 'choose-theme':
+          return actions.chooseTheme();
         case 'fill-ssh':
           return actions.fillFromSsh(intent.line);
         case 'binding':

@@ -1,5 +1,6 @@
 // What a person wants done, as plain data: bindings, dialogs and the palette all end in one of these.
 import type { Client } from '../client/client.ts';
+import type { Settings } from '../model/config.ts';
 import { count } from '../present/quantity.ts';
 import type { View } from './state.ts';
 
@@ -13,6 +14,7 @@ export type EngineIntent =
   | { readonly do: 'kill'; readonly flow: string }
   | { readonly do: 'trigger-open'; readonly name: string; readonly host: string }
   | { readonly do: 'trigger-close'; readonly name: string }
+  | { readonly do: 'settings'; readonly patch: Partial<Settings>; readonly done: string }
   | { readonly do: 'router-delete'; readonly proto: 'tcp' | 'udp'; readonly external: number };
 
 /** Changes of the screen alone. */
@@ -24,6 +26,7 @@ export type ScreenIntent =
       readonly edit?: string;
     }
   | { readonly do: 'paste-ssh' }
+  | { readonly do: 'choose-theme' }
   | { readonly do: 'fill-ssh'; readonly line: string }
   | { readonly do: 'binding'; readonly id: string };
 
@@ -79,6 +82,9 @@ export async function perform(client: Client, intent: EngineIntent): Promise<str
     case 'trigger-close':
       await client.call('closeTrigger', { name: intent.name });
       return `${intent.name} closed`;
+    case 'settings':
+      await client.call('saveSettings', { patch: intent.patch });
+      return intent.done;
     case 'router-delete':
       await client.call('routerDelete', { proto: intent.proto, external: intent.external });
       return `the router's mapping ${intent.proto}/${intent.external} is gone`;

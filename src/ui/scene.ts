@@ -1,16 +1,22 @@
 // One frozen answer to "what is there to show and to act on", made from the engine's picture and the screen's own state.
 import { type Picture, viewsOf } from '../client/mirror.ts';
 import type { Prompt } from '../model/host.ts';
+import type { AuditRow } from '../model/reports.ts';
 import type { ForwardView } from '../model/snapshot.ts';
 import { unusualMarkMs } from '../model/unusual.ts';
-import { parseFilter } from '../present/filter.ts';
+import { auditText, sortAudit } from '../present/audit.ts';
+import { detailText } from '../present/detail-text.ts';
+import { eventText, type TimedText } from '../present/events.ts';
+import { filterRows, parseFilter } from '../present/filter.ts';
+import { flowText } from '../present/flows.ts';
 import { type ForwardRow, sortRows } from '../present/forwards.ts';
 import type { Glyphs } from '../present/glyphs.ts';
+import { type HostRow, hostRows, hostText } from '../present/hosts.ts';
 import { type Group, groupOf, groups } from '../present/kinds.ts';
 import type { Connection } from './engine.ts';
 import type { FlowRow, Resources, Want } from './resources.ts';
 import type { Samples } from './samples.ts';
-import { type Cursor, type Overlay, placeOf, type UiState } from './state.ts';
+import { type Cursor, filterOf, type Overlay, placeOf, type UiState } from './state.ts';
 
 /** Where a key lands: the topmost thing that is open, else the view. */
 export type Context =
@@ -81,12 +87,25 @@ export function sortFlows(flows: readonly FlowRow[], by: UiState['flowSort']): r
 const levels = ['debug', 'info', 'warn', 'error'] as const;
 
 /** The events the event view shows, newest last. */
-export function shownEvents(resources: Resources, ui: UiState) {
+export function shownEvents({ ui, resources }: Pick<Scene, 'ui' | 'resources'>) {
   const all = resources.get({ what: 'events' }).value ?? [];
   const least = levels.indexOf(ui.eventLevel);
-  return all.filter(
+  const chosen = all.filter(
     ({ level, forward }) => levels.indexOf(level) >= least && (ui.eventForward === null || forward === ui.eventForward),
   );
+  return filterRows(chosen, filterOf(ui, 'events').text, eventText);
+}
+
+/** The hosts the host view shows. */
+export function shownHosts({ ui, picture, views }: Pick<Scene, 'ui' | 'picture' | 'views'>): readonly HostRow[] {
+  const rows = picture === null ? [] : hostRows(picture.snapshot, views);
+  return filterRows(rows, filterOf(ui, 'hosts').text, hostText);
+}
+
+/** The open ports the audit shows, the worst first. */
+export function shownAudit({ ui, resources }: Pick<Scene, 'ui' | 'resources'>): readonly AuditRow[] {
+  const rows = sortAudit(resources.get({ what: 'audit' }).value ?? []);
+  return filterRows(rows, filterOf(ui, 'audit').text, auditText);
 }
 
 export function makeScene(
@@ -94,7 +113,7 @@ export function makeScene(
 ): Scene {
   const { ui, picture, samples } = parts;
   const views = picture === null ? [] : cachedViews(picture);
-  const matches = parseFilter(ui.filter.text);
+  const matches = parseFilter(filterOf(ui, 'overview').text);
   const all: Record<Group, ForwardRow[]> = { tunnels: [], mappings: [], triggers: [] };
   const counts = { tunnels: 0, mappings: 0, triggers: 0 };
   for (const view of views) {
@@ -115,7 +134,8 @@ export function makeScene(
   const prompt = topPrompt(picture, ui);
   const base = { ...parts, views, rows, counts, prompt, context: contextOf(ui, prompt) };
   const ids = listIds(base);
-  const place = placeOf(ui.cursors[ui.view.is], ids);
+  const moved = ui.view.is === 'events' && ui.follow ? undefined : ui.cursors[ui.view.is];
+  const place = placeOf(moved ?? startOf(base, ids), ids);
   const named = (name: string | null | undefined) => views.find((view) => view.name === name) ?? null;
   const flows = ui.view.is === 'flows' || (ui.view.is === 'detail' && ui.section === 'flows') ? flowsOf(base) : [];
   const flow = flows.find(({ id }) => id === place?.id) ?? null;
@@ -126,8 +146,16 @@ export function makeScene(
         ? named(place?.id)
         : ui.view.is === 'flows'
           ? named(flow?.forward)
-          : null;
+          : named(rowForward(base, place));
   return { ...base, ids, place, forward, flow };
+}
+
+/** The forward a row of events or of the audit is about. */
+function rowForward(scene: Base, place: Cursor | null): string | null {
+  const at = place?.index ?? -1;
+  if (scene.ui.view.is === 'events') return shownEvents(scene)[at]?.forward ?? null;
+  if (scene.ui.view.is === 'audit') return shownAudit(scene)[at]?.owner ?? null;
+  return null;
 }
 
 type Base = Omit<Scene, 'ids' | 'place' | 'forward' | 'flow'>;
@@ -135,7 +163,49 @@ type Base = Omit<Scene, 'ids' | 'place' | 'forward' | 'flow'>;
 /** The flows the view shows, in its order. */
 export function flowsOf({ ui, resources }: Pick<Scene, 'ui' | 'resources'>): readonly FlowRow[] {
   const forward = ui.view.is === 'detail' ? ui.view.forward : null;
-  return sortFlows(resources.get({ what: 'flows', forward }).value ?? [], ui.flowSort);
+  const flows = resources.get({ what: 'flows', forward }).value ?? [];
+  return sortFlows(forward === null ? filterRows(flows, filterOf(ui).text, flowText) : flows, ui.flowSort);
+}
+
+/** What has happened to one forward, newest last; of a trigger, who called and what came of it. */
+export function eventsOf(
+  { resources, picture }: Pick<Scene, 'resources' | 'picture'>,
+  name: string,
+): readonly TimedText[] {
+  const entry = picture?.snapshot.forwards[name];
+  if (entry?.config.kind === 'trigger') {
+    return entry.history.map(({ at, host, what, why }) => ({
+      at,
+      level: what === 'refused' ? 'warn' : 'info',
+      forward: name,
+      message: `${what.replace('_', ' ')} for ${host}: ${why}`,
+    }));
+  }
+  return (resources.get({ what: 'events' }).value ?? []).filter(({ forward }) => forward === name);
+}
+
+/** The rows of the section that is shown of a forward's details. */
+function detailIds(scene: Base, name: string): readonly string[] {
+  const { ui, picture, resources, size } = scene;
+  const config = picture?.snapshot.forwards[name]?.config;
+  const numbered = (rows: readonly unknown[]) => rows.map((_, i) => String(i));
+  switch (ui.section) {
+    case 'flows':
+      return flowsOf(scene).map(({ id }) => id);
+    case 'events':
+      return numbered(eventsOf(scene, name));
+    case 'days':
+      return numbered(resources.get({ what: 'days', forward: name }).value ?? []);
+    case 'config':
+    case 'command':
+      return config === undefined ? [] : numbered(detailText(ui.section, config, size.columns - 4));
+  }
+}
+
+/** Where a cursor stands that nobody has moved yet: lists of events begin at the newest. */
+function startOf({ ui }: Pick<Scene, 'ui'>, ids: readonly string[]): Cursor | undefined {
+  const newest = (ui.view.is === 'events' && ui.follow) || (ui.view.is === 'detail' && ui.section === 'events');
+  return newest ? { id: null, index: ids.length - 1 } : undefined;
 }
 
 function listIds(scene: Base): readonly string[] {
@@ -146,13 +216,13 @@ function listIds(scene: Base): readonly string[] {
     case 'flows':
       return flowsOf(scene).map(({ id }) => id);
     case 'detail':
-      return ui.section === 'flows' ? flowsOf(scene).map(({ id }) => id) : [];
+      return detailIds(scene, ui.view.forward);
     case 'events':
-      return shownEvents(resources, ui).map(({ seq }) => String(seq));
+      return shownEvents(scene).map(({ seq }) => String(seq));
     case 'hosts':
-      return Object.keys(picture?.snapshot.links ?? {});
+      return shownHosts(scene).map(({ id }) => id);
     case 'audit':
-      return (resources.get({ what: 'audit' }).value ?? []).map((_, i) => String(i));
+      return shownAudit(scene).map((_, i) => String(i));
     case 'network':
       return [
         ...(resources.get({ what: 'router' }).value?.mappings ?? []).map((m) => `map ${m.proto} ${m.external}`),

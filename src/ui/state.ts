@@ -76,10 +76,11 @@ export interface Cursor {
 export interface UiState {
   readonly view: View;
   readonly back: readonly View[];
-  readonly cursors: Readonly<Partial<Record<ViewName, Cursor>>>;
+  readonly cursors: Readonly<Partial<Record<ViewName, Cursor | undefined>>>;
   readonly marks: ReadonlySet<string>;
   readonly sort: SortKey;
-  readonly filter: TextField;
+  /** What each view with a filter shows only. */
+  readonly filters: Readonly<Partial<Record<ViewName, TextField>>>;
   readonly filtering: boolean;
   readonly overlays: readonly Overlay[];
   readonly prompt: PromptState | null;
@@ -100,7 +101,7 @@ export const initialState: UiState = {
   cursors: {},
   marks: new Set(),
   sort: 'config',
-  filter: emptyField,
+  filters: {},
   filtering: false,
   overlays: [],
   prompt: null,
@@ -131,6 +132,7 @@ export function reduce(state: UiState, action: Action): UiState {
       if (sameView(state.view, action.view)) return state;
       return {
         ...state,
+        ...(action.view.is === 'detail' ? { cursors: { ...state.cursors, detail: undefined } } : {}),
         view: action.view,
         back:
           action.view.is === 'overview'
@@ -164,6 +166,14 @@ export function reduce(state: UiState, action: Action): UiState {
     }
   }
 }
+
+/** The filter of the view that is shown, or of another. */
+export const filterOf = (ui: Pick<UiState, 'filters' | 'view'>, view = ui.view.is): TextField =>
+  ui.filters[view] ?? emptyField;
+
+/** The change of state that gives the view another filter. */
+export const withFilter = (ui: UiState, filter: TextField, view = ui.view.is): Partial<UiState> =>
+  filterOf(ui, view) === filter ? {} : { filters: { ...ui.filters, [view]: filter } };
 
 function sameView(a: View, b: View): boolean {
   return a.is === b.is && (a.is !== 'detail' || b.is !== 'detail' || a.forward === b.forward);

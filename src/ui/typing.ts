@@ -2,6 +2,7 @@
 import type { Actions } from './actions/actions.ts';
 import { type Core, topOverlay } from './actions/core.ts';
 import type { KeyName } from './keys.ts';
+import { filterOf, withFilter } from './state.ts';
 import { editField, insertText } from './text-field.ts';
 
 export function createTyping(core: Core, actions: Actions) {
@@ -9,8 +10,9 @@ export function createTyping(core: Core, actions: Actions) {
     type(key: KeyName) {
       switch (core.scene().context) {
         case 'filter': {
-          const filter = editField(core.scene().ui.filter, key);
-          if (filter !== null) core.set({ filter });
+          const { ui } = core.scene();
+          const filter = editField(filterOf(ui), key);
+          if (filter !== null) core.set(withFilter(ui, filter));
           return;
         }
         case 'ask': {
@@ -43,9 +45,11 @@ export function createTyping(core: Core, actions: Actions) {
     },
     paste(text: string) {
       switch (core.scene().context) {
-        case 'filter':
-          core.set({ filter: insertText(core.scene().ui.filter, text.trim()) });
+        case 'filter': {
+          const { ui } = core.scene();
+          core.set(withFilter(ui, insertText(filterOf(ui), text.trim())));
           break;
+        }
         case 'ask':
           actions.pasteAsk(text);
           break;

@@ -307,6 +307,10 @@ export function createFakeEngine({ scenario, now }: Options): FakeEngine {
       });
       return null;
     },
+    saveSettings: ({ patch }: Params<'saveSettings'>) => {
+      change((before) => ({ ...before, settings: Settings.parse({ ...before.settings, ...patch }) }));
+      return null;
+    },
     removeSession: ({ name }: Params<'removeSession'>) => {
       edit(`session rm ${name}`, (before) => {
         const { [name]: _gone, ...sessions } = before.sessions;

@@ -274,3 +274,77 @@ test('a form offers hosts, machines and presets, and tab finishes what is begun'
     fields: { listen: { text: '25565' }, target: { text: '192.168.1.20' } },
   });
 });
+
+test('flows, events, hosts and open ports are filtered too; esc clears the filter before it goes back', async () => {
+  stage = await openStage();
+  await stage.press('f');
+  const all = stage.scene().ids.length;
+  await stage.press('/');
+  await stage.type('postgres !nobody');
+  await stage.press('enter');
+  expect(stage.scene().ids.length).toBeGreaterThan(0);
+  expect(stage.scene().ids.length).toBeLessThan(all);
+  expect(stage.text()).toContain(`flows · ${stage.scene().ids.length} of ${all}`);
+  await stage.press('l', '/');
+  await stage.type('no such thing');
+  expect(stage.text()).toContain('nothing here matches the filter');
+  await stage.press('enter', 'h', '/');
+  await stage.type('bastion');
+  await stage.press('enter');
+  expect(stage.scene().ids).toHaveLength(1);
+  await stage.press('a', '/');
+  await stage.type('port:25565');
+  await stage.press('enter');
+  expect(stage.scene().ids).toHaveLength(1);
+  await stage.press('esc');
+  expect(stage.scene().ui.view.is).toBe('audit');
+  await stage.press('esc', 'esc', 'esc', 'esc', 'esc', 'esc', 'esc');
+  expect(stage.scene().ui.view.is).toBe('overview');
+  expect(stage.scene().ids).toHaveLength(16);
+});
+
+test('a row of events, of the audit or of the hosts leads on to its forward', async () => {
+  stage = await openStage();
+  await stage.press('l');
+  await stage.settle();
+  // The newest event is under the cursor, as shown, and it is about this one.
+  expect(selectedName()).toBe('ldap');
+  await stage.press('space', 'o');
+  expect(stage.text()).toContain('only ldap');
+  await stage.press('enter');
+  expect(stage.scene().ui.view).toEqual({ is: 'detail', forward: 'ldap' });
+  await stage.press('h', '/');
+  await stage.type('pr.example.com');
+  await stage.press('enter', 'enter');
+  expect(stage.text()).toContain('filter host:pr.example.com');
+  expect(stage.scene().ids.length).toBeLessThan(16);
+  await stage.press('f', '2');
+  expect(stage.scene().ui.view.is).toBe('overview');
+});
+
+test('what a section of the details has no room for is reached by moving in it', async () => {
+  stage = await openStage({ columns: 80, rows: 24 });
+  await stage.press(':');
+  await stage.type('registry');
+  await stage.press('enter', 'tab', 'tab', 'tab');
+  expect(stage.text()).toContain('[config]');
+  expect(stage.text()).not.toMatch(/target\.port +5000/);
+  await stage.press('G');
+  expect(stage.text()).toMatch(/target\.port +5000/);
+  await stage.press('shift+tab', 'shift+tab');
+  expect(stage.scene().place?.index).toBe(stage.scene().ids.length - 1);
+});
+
+test('settings are changed from the dashboard, and it follows at once', async () => {
+  stage = await openStage();
+  await stage.press(',');
+  expect(stage.text()).toContain('theme: auto');
+  await stage.press('t', 'l');
+  await stage.settle();
+  expect(called('saveSettings')[0]?.params).toEqual({ patch: { theme: 'light' } });
+  expect(stage.scene().picture?.snapshot.settings.theme).toBe('light');
+  await stage.press(',', 'a');
+  await stage.settle();
+  expect(stage.scene().glyphs.ascii).toBe(true);
+  expect(stage.text()).not.toContain('●');
+});

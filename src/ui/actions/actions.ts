@@ -4,6 +4,7 @@ import { formActions } from './form.ts';
 import { forwardActions } from './forwards.ts';
 import { movingActions } from './moving.ts';
 import { promptActions } from './prompt.ts';
+import { settingsActions } from './settings.ts';
 
 /** Everything a key can do. */
 export function createActions(core: Core, more: { togglePause(): void; retryEngine(): void }) {
@@ -20,6 +21,7 @@ export function createActions(core: Core, more: { togglePause(): void; retryEngi
     ...dialogActions(core),
     ...formActions(core),
     ...promptActions(core),
+    ...settingsActions(core),
   };
 }
 

@@ -4,7 +4,8 @@ import { commandOf } from '../../present/command.ts';
 import { count } from '../../present/quantity.ts';
 import { safeText } from '../../present/sanitize.ts';
 import { actedOn } from '../acted-on.ts';
-import { emptyField } from '../text-field.ts';
+import { withFilter } from '../state.ts';
+import { emptyField, fieldOf } from '../text-field.ts';
 import type { Core } from './core.ts';
 
 /** The question a forward waits for: its own link's, or that of a host on the way. */
@@ -23,6 +24,11 @@ function promptOf({ forwards, links, prompts }: Snapshot, name: string): Prompt 
 export function forwardActions(core: Core) {
   const confirm = (title: string, lines: readonly string[], intent: Parameters<Core['perform']>[0]) =>
     core.act({ do: 'open', overlay: { is: 'confirm', title, lines, intent } });
+  /** The overview with what fits alone. */
+  const showOnly = (text: string) => {
+    core.set({ ...withFilter(core.scene().ui, fieldOf(text), 'overview'), filtering: false });
+    core.act({ do: 'go', view: { is: 'overview' } });
+  };
   const sessionAtCursor = () => core.scene().place?.id ?? null;
 
   return {
@@ -124,9 +130,12 @@ export function forwardActions(core: Core) {
     showSession() {
       const session = sessionAtCursor();
       if (session === null) return;
-      const text = `session:${session}`;
-      core.set({ filter: { text, at: text.length }, filtering: false });
-      core.act({ do: 'go', view: { is: 'overview' } });
+      showOnly(`session:${session}`);
+    },
+    showHost() {
+      const { place, picture } = core.scene();
+      const link = place?.id == null ? undefined : picture?.snapshot.links[place.id];
+      if (link !== undefined) showOnly(`host:${link.spec.dest}`);
     },
     askNewSession() {
       core.act({

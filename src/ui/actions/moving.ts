@@ -1,5 +1,6 @@
 import { type Group, groups, groupTitles } from '../../present/kinds.ts';
-import type { View } from '../state.ts';
+import { shownEvents } from '../scene.ts';
+import { detailSections, filterOf, type View, withFilter } from '../state.ts';
 import { emptyField } from '../text-field.ts';
 import type { Core } from './core.ts';
 
@@ -39,10 +40,13 @@ export function movingActions(core: Core) {
       if (ids.length === 0) return;
       // The last row is where the new ones come; any other is read in peace.
       if (ui.view.is === 'events') core.set({ follow: by === Number.POSITIVE_INFINITY });
-      const from = ui.view.is === 'events' && ui.follow ? ids.length - 1 : (place?.index ?? 0);
-      cursorTo(by === Number.POSITIVE_INFINITY ? ids.length - 1 : by === Number.NEGATIVE_INFINITY ? 0 : from + by);
+      cursorTo((place?.index ?? 0) + by);
     },
-    panel,
+    panel(group: Group) {
+      const elsewhere = core.scene().ui.view.is !== 'overview';
+      if (elsewhere) core.act({ do: 'go', view: { is: 'overview' } });
+      if (!elsewhere || core.scene().rows[group].length > 0) panel(group);
+    },
     nextPanel(by: number) {
       const { rows } = core.scene();
       const filled = groups.filter((group) => rows[group].length > 0);
@@ -55,16 +59,30 @@ export function movingActions(core: Core) {
     },
     back() {
       const { ui } = core.scene();
-      if (ui.back.length > 0) core.act({ do: 'back' });
+      if (filterOf(ui).text !== '') core.set(withFilter(ui, emptyField));
+      else if (ui.back.length > 0) core.act({ do: 'back' });
       else core.act({ do: 'go', view: { is: 'overview' } });
     },
     clear() {
       const { ui } = core.scene();
       core.set({
-        filter: ui.filter.text === '' ? ui.filter : emptyField,
+        ...(filterOf(ui).text === '' ? {} : withFilter(ui, emptyField)),
         filtering: false,
-        ...(ui.filter.text === '' && !ui.filtering && ui.marks.size > 0 ? { marks: new Set<string>() } : {}),
+        ...(filterOf(ui).text === '' && !ui.filtering && ui.marks.size > 0 ? { marks: new Set<string>() } : {}),
       });
+    },
+    /** The next section of the details, or the one before; each begins at its own start. */
+    turnSection(by: number) {
+      const { ui } = core.scene();
+      const at = detailSections.indexOf(ui.section) + by + detailSections.length;
+      const section = detailSections[at % detailSections.length] ?? 'flows';
+      core.set({ section, cursors: { ...ui.cursors, detail: undefined } });
+    },
+    toggleFollow() {
+      const { ui, place } = core.scene();
+      // What was followed until now is where reading begins.
+      if (ui.follow && place !== null) cursorTo(place.index);
+      core.set({ follow: !ui.follow });
     },
     toggleEventForward() {
       const { ui, place, resources } = core.scene();
@@ -72,7 +90,7 @@ export function movingActions(core: Core) {
         core.set({ eventForward: null });
         return;
       }
-      const event = resources.get({ what: 'events' }).value?.find(({ seq }) => String(seq) === place?.id);
+      const event = shownEvents({ ui, resources }).find(({ seq }) => String(seq) === place?.id);
       if (event?.forward == null) core.say('that event is about no forward', 'busy');
       else core.set({ eventForward: event.forward });
     },

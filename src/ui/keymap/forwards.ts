@@ -1,6 +1,5 @@
 import { historyRanges } from '../../model/reports.ts';
 import { actedOn } from '../acted-on.ts';
-import { detailSections } from '../state.ts';
 import { always, type Binding, both, needsEngine, needsForward, next, onForward, views } from './binding.ts';
 
 export const forwardKeys: readonly Binding[] = [
@@ -18,10 +17,11 @@ export const forwardKeys: readonly Binding[] = [
   {
     id: 'open',
     keys: ['enter'],
-    contexts: ['overview', 'flows'],
+    contexts: ['overview', 'flows', 'events', 'audit'],
     label: 'details',
     help: 'details of the forward; on one that needs you, its question',
-    enabled: needsForward,
+    enabled: (scene) =>
+      scene.forward !== null || (scene.place === null ? 'no forward is selected' : 'this row is about no forward'),
     run: (a) => a.openForward(),
     footer: 2,
   },
@@ -34,6 +34,15 @@ export const forwardKeys: readonly Binding[] = [
     enabled: needsEngine,
     run: (a) => a.chooseKind(),
     footer: 3,
+  },
+  {
+    id: 'new-elsewhere',
+    keys: ['n'],
+    contexts: views.filter((context) => context !== 'overview' && context !== 'sessions'),
+    label: 'new',
+    help: 'define a forward: tunnel, NAT mapping or trigger',
+    enabled: needsEngine,
+    run: (a) => a.chooseKind(),
   },
   {
     id: 'edit',
@@ -129,7 +138,7 @@ export const forwardKeys: readonly Binding[] = [
     label: 'section',
     help: 'flows, events, traffic of each day, configuration, command',
     enabled: always,
-    run: (a) => a.set({ section: next(detailSections, a.scene().ui.section) }),
+    run: (a) => a.turnSection(1),
     footer: 3,
   },
   {
@@ -139,7 +148,7 @@ export const forwardKeys: readonly Binding[] = [
     label: 'section back',
     help: 'the section before',
     enabled: always,
-    run: (a) => a.set({ section: next([...detailSections].reverse(), a.scene().ui.section) }),
+    run: (a) => a.turnSection(-1),
   },
   {
     id: 'range',

@@ -60,9 +60,9 @@ export const moving: readonly Binding[] = [
   {
     id: 'panel',
     keys: ['1', '2', '3'],
-    contexts: ['overview'],
+    contexts: views,
     label: 'panel',
-    help: 'to the tunnels, NAT mappings, triggers; with nothing defined yet, make the first',
+    help: "to the overview's tunnels, NAT mappings, triggers; with nothing yet, make the first",
     enabled: always,
     run: (a, key) => a.panel(groups[Number(key) - 1] ?? 'tunnels'),
   },

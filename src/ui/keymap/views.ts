@@ -7,7 +7,7 @@ export const viewKeys: readonly Binding[] = [
   {
     id: 'filter',
     keys: ['/'],
-    contexts: ['overview'],
+    contexts: ['overview', 'flows', 'events', 'hosts', 'audit'],
     label: 'filter',
     help: 'show only what fits: plain words, state:failed, port:5432; esc clears it',
     enabled: always,
@@ -44,7 +44,7 @@ export const viewKeys: readonly Binding[] = [
   },
   {
     id: 'event-forward',
-    keys: ['enter'],
+    keys: ['o'],
     contexts: ['events'],
     label: 'this forward only',
     help: "events of the selected row's forward only, or of all again",
@@ -59,7 +59,7 @@ export const viewKeys: readonly Binding[] = [
     label: 'follow',
     help: 'stay at the newest event',
     enabled: always,
-    run: (a) => a.set({ follow: !a.scene().ui.follow }),
+    run: (a) => a.toggleFollow(),
     footer: 4,
   },
   {
@@ -101,6 +101,20 @@ export const viewKeys: readonly Binding[] = [
     help: "the overview with this session's forwards only",
     enabled: (scene) => scene.place !== null || 'there is no session',
     run: (a) => a.showSession(),
+    footer: 2,
+  },
+  {
+    id: 'host-show',
+    keys: ['enter'],
+    contexts: ['hosts'],
+    label: 'forwards',
+    help: 'the overview with the forwards over this host only',
+    enabled: ({ place, picture, views }) => {
+      if (place === null) return 'there is no host';
+      const inside = views.some(({ name }) => picture?.snapshot.forwards[name]?.link === place.id);
+      return inside || 'no forward ends there; others go over it';
+    },
+    run: (a) => a.showHost(),
     footer: 2,
   },
   {
@@ -219,6 +233,15 @@ export const viewKeys: readonly Binding[] = [
     run: (a) => a.say('leave with q, then run: sallyport demo', 'busy'),
   },
   {
+    id: 'settings',
+    keys: [','],
+    contexts: views,
+    label: 'settings',
+    help: 'theme, ASCII signs, bell, screen reader',
+    enabled: needsEngine,
+    run: (a) => a.chooseSetting(),
+  },
+  {
     id: 'palette',
     keys: [':'],
     contexts: views,
@@ -243,7 +266,7 @@ export const viewKeys: readonly Binding[] = [
     keys: ['esc'],
     contexts: views.filter((context) => context !== 'overview'),
     label: 'back',
-    help: 'back to where you came from',
+    help: 'clear the filter, else back to where you came from',
     enabled: always,
     run: (a) => a.back(),
     footer: 0,

@@ -1,23 +1,22 @@
 import { historyRanges } from '../../model/reports.ts';
 import type { ForwardEntry, ForwardView } from '../../model/snapshot.ts';
 import { unusualMarkMs } from '../../model/unusual.ts';
-import { commandOf } from '../../present/command.ts';
-import { configLines } from '../../present/config-lines.ts';
 import { dayColumns } from '../../present/days.ts';
-import { eventColumns, type TimedText } from '../../present/events.ts';
-import { explain } from '../../present/explain.ts';
+import { detailText } from '../../present/detail-text.ts';
+import { eventColumns, wholeEvent } from '../../present/events.ts';
 import { flowColumns } from '../../present/flows.ts';
 import { trafficGraph } from '../../present/graph.ts';
 import { kindNames } from '../../present/kinds.ts';
 import { type Line, lineWidth, seg, spread, wrapText } from '../../present/line.ts';
-import { panel } from '../../present/panel.ts';
+import { type PanelTitle, panel } from '../../present/panel.ts';
 import { pathOf } from '../../present/path.ts';
 import { formatBytes, formatRate, formatSpan } from '../../present/quantity.ts';
 import { nextTry, timeLeft } from '../../present/reason.ts';
 import { stateLooks } from '../../present/states.ts';
-import { flowsOf, type Scene } from '../scene.ts';
+import { eventsOf, flowsOf, type Scene } from '../scene.ts';
 import { detailSections } from '../state.ts';
 import { listLines } from './list.ts';
+import { windowOf } from './window.ts';
 
 /** One forward, all there is to know. */
 export function detailLines(scene: Scene, width: number, height: number): Line[] {
@@ -153,7 +152,7 @@ function sectionLines(scene: Scene, entry: ForwardEntry, width: number, height: 
       });
     }
     case 'events':
-      return forward === null ? [] : eventList(scene, forward, width, height, title);
+      return forward === null ? [] : eventList(scene, forward, width, height, title, place?.index ?? -1);
     case 'days': {
       const { value, error } = resources.get({ what: 'days', forward: entry.config.name });
       const rows = [...(value ?? [])].reverse();
@@ -161,7 +160,7 @@ function sectionLines(scene: Scene, entry: ForwardEntry, width: number, height: 
         title,
         columns: dayColumns(rows, glyphs),
         rows,
-        at: -1,
+        at: place?.index ?? -1,
         width,
         height,
         glyphs,
@@ -169,17 +168,10 @@ function sectionLines(scene: Scene, entry: ForwardEntry, width: number, height: 
       });
     }
     case 'config':
-      return textPanel(title, configLines(entry.config), width, height, scene);
     case 'command':
       return textPanel(
-        { ...title, right: 'y copies' },
-        [
-          ...commandOf(entry.config).flatMap((command) =>
-            wrapText(command, width - 4).map((text): Line => [seg(text, 'accent')]),
-          ),
-          [],
-          ...wrapText(explain(entry.config), width - 4).map((text): Line => [seg(text)]),
-        ],
+        ui.section === 'command' ? { ...title, right: 'y copies' } : title,
+        detailText(ui.section, entry.config, width - 4),
         width,
         height,
         scene,
@@ -187,41 +179,35 @@ function sectionLines(scene: Scene, entry: ForwardEntry, width: number, height: 
   }
 }
 
+/** Text that scrolls where it does not fit; only then there is a cursor in it. */
 function textPanel(
-  title: { left: string; right?: string },
+  title: PanelTitle,
   lines: readonly Line[],
   width: number,
   height: number,
-  { glyphs }: Scene,
+  { glyphs, place }: Scene,
 ): Line[] {
   const inside = Math.max(0, height - 2);
-  const shown = lines.slice(0, inside).map((line): Line => [seg(' '), ...line]);
+  const at = lines.length > inside ? (place?.index ?? 0) : -1;
+  const { from, to } = windowOf(lines.length, at, inside);
+  const shown = lines
+    .slice(from, to)
+    .map((line, i): Line => [from + i === at ? seg(glyphs.cursor, 'accent') : seg(' '), ...line]);
   while (shown.length < inside) shown.push([]);
-  return panel({ ...title, focused: true }, shown, width, glyphs);
+  const range = at < 0 ? '' : `${from + 1}-${to} of ${lines.length}`;
+  const right = [title.right ?? '', range].filter((text) => text !== '').join(` ${glyphs.dot} `);
+  return panel({ ...title, right, focused: true }, shown, width, glyphs);
 }
 
-function eventList(
-  scene: Scene,
-  view: ForwardView,
-  width: number,
-  height: number,
-  title: { left: string; focused?: boolean },
-): Line[] {
-  const { resources, now, glyphs, picture } = scene;
-  const events: readonly TimedText[] =
-    view.kind === 'trigger'
-      ? (picture?.snapshot.forwards[view.name]?.history ?? []).map(({ at, host, what, why }) => ({
-          at,
-          level: what === 'refused' ? 'warn' : 'info',
-          forward: view.name,
-          message: `${what.replace('_', ' ')} for ${host}: ${why}`,
-        }))
-      : (resources.get({ what: 'events' }).value ?? []).filter(({ forward }) => forward === view.name);
+function eventList(scene: Scene, view: ForwardView, width: number, height: number, title: PanelTitle, at = -1): Line[] {
+  const { now, glyphs } = scene;
+  const events = eventsOf(scene, view.name);
   return listLines({
     title,
     columns: eventColumns(now).filter(({ id }) => id !== 'forward'),
-    rows: events.slice(-Math.max(0, height - 3)),
-    at: -1,
+    unfold: wholeEvent,
+    rows: at < 0 ? events.slice(-Math.max(0, height - 3)) : events,
+    at,
     width,
     height,
     glyphs,

@@ -1,72 +1,85 @@
 // The views that are one list: flows, events, hosts, audit, router and devices, sessions.
-import { auditColumns, sortAudit } from '../../present/audit.ts';
+import { auditColumns } from '../../present/audit.ts';
 import { dayColumns } from '../../present/days.ts';
 import { eventColumns, wholeEvent } from '../../present/events.ts';
 import { flowColumns } from '../../present/flows.ts';
-import { hostColumns, hostDetails, hostReason, hostRows, linkLook } from '../../present/hosts.ts';
+import { hostColumns, hostDetails, hostReason, linkLook } from '../../present/hosts.ts';
 import { type Line, seg, wrapText } from '../../present/line.ts';
 import { deviceColumns, routerColumns, routerSummary } from '../../present/network.ts';
-import { panel } from '../../present/panel.ts';
+import { type PanelTitle, panel } from '../../present/panel.ts';
 import { count } from '../../present/quantity.ts';
 import { sessionColumns, sessionRows } from '../../present/sessions.ts';
 import { stateLooks } from '../../present/states.ts';
-import { flowsOf, type Scene, shownEvents } from '../scene.ts';
+import { flowsOf, type Scene, shownAudit, shownEvents, shownHosts } from '../scene.ts';
+import { filterOf } from '../state.ts';
 import { listLines } from './list.ts';
 import { shareRows } from './share.ts';
 
+/** What a list is and how much is in it; at the right what shapes it. */
+function listTitle(scene: Scene, what: string, many: string | undefined, ...notes: readonly string[]): PanelTitle {
+  const { text } = filterOf(scene.ui);
+  const dot = ` ${scene.glyphs.dot} `;
+  const right = [...notes, text === '' ? '' : `filter ${text}`].filter((note) => note !== '').join(dot);
+  return { left: many === undefined ? what : `${what}${dot}${many}`, right, focused: true };
+}
+
+const shownOf = (shown: number, all = shown) => (shown === all ? String(all) : `${shown} of ${all}`);
+
+const emptyText = ({ ui }: Scene, text: string) =>
+  filterOf(ui).text === '' ? text : 'nothing here matches the filter';
+
 export function flowsLines(scene: Scene, width: number, height: number): Line[] {
   const rows = flowsOf(scene);
-  const { error } = scene.resources.get({ what: 'flows', forward: null });
+  const { value, error } = scene.resources.get({ what: 'flows', forward: null });
   return listLines({
-    title: { left: `flows ${scene.glyphs.dot} ${rows.length}`, right: `sort ${scene.ui.flowSort}`, focused: true },
+    title: listTitle(scene, 'flows', shownOf(rows.length, value?.length), `sort ${scene.ui.flowSort}`),
     columns: flowColumns(width, scene.now, true, scene.glyphs),
     rows,
     at: scene.place?.index ?? -1,
     width,
     height,
     glyphs: scene.glyphs,
-    empty: error ?? 'nothing flows at the moment',
+    empty: error ?? emptyText(scene, 'nothing flows at the moment'),
   });
 }
 
 export function eventsLines(scene: Scene, width: number, height: number): Line[] {
   const { ui, glyphs, resources } = scene;
-  const rows = shownEvents(resources, ui);
-  const at = ui.follow ? rows.length - 1 : (scene.place?.index ?? -1);
+  const rows = shownEvents(scene);
   const notes = [
     `from ${ui.eventLevel} on`,
     ui.eventForward === null ? '' : `only ${ui.eventForward}`,
     ui.follow ? 'following' : '',
   ].filter((note) => note !== '');
   return listLines({
-    title: { left: `events ${glyphs.dot} ${rows.length}`, right: notes.join(` ${glyphs.dot} `), focused: true },
+    title: listTitle(scene, 'events', String(rows.length), ...notes),
     columns: eventColumns(scene.now),
     unfold: wholeEvent,
     rows,
-    at,
+    at: scene.place?.index ?? -1,
     width,
     height,
     glyphs,
-    empty: resources.get({ what: 'events' }).error ?? 'nothing has happened yet',
+    empty: resources.get({ what: 'events' }).error ?? emptyText(scene, 'nothing has happened yet'),
   });
 }
 
 export function hostsLines(scene: Scene, width: number, height: number): Line[] {
   const { picture, glyphs, now, place } = scene;
   if (picture === null) return [];
-  const rows = hostRows(picture.snapshot, scene.views);
+  const rows = shownHosts(scene);
   const selected = rows[place?.index ?? -1];
   const details = selected === undefined ? [] : hostDetails(selected, glyphs);
   const below = height >= 14 && selected !== undefined ? details.length + 2 : 0;
   const lines = listLines({
-    title: { left: `hosts ${glyphs.dot} ${rows.length}`, focused: true },
+    title: listTitle(scene, 'hosts', shownOf(rows.length, Object.keys(picture.snapshot.links).length)),
     columns: hostColumns(now),
     rows,
     at: place?.index ?? -1,
     width,
     height: height - below,
     glyphs,
-    empty: 'no forward goes over SSH yet',
+    empty: emptyText(scene, 'no forward goes over SSH yet'),
     mark: ({ link }) => {
       const state = linkLook(link.status);
       return seg(glyphs.state(state), stateLooks[state].role);
@@ -102,7 +115,7 @@ export function auditLines(scene: Scene, width: number, height: number): Line[] 
 
 function portLines(scene: Scene, width: number, height: number): Line[] {
   const { value, error } = scene.resources.get({ what: 'audit' });
-  const rows = sortAudit(value ?? []);
+  const rows = shownAudit(scene);
   const found = rows.filter(({ finding }) => finding !== null).length;
   const selected = rows[scene.place?.index ?? -1];
   const finding = selected?.finding
@@ -110,18 +123,21 @@ function portLines(scene: Scene, width: number, height: number): Line[] {
     : [];
   const below = height >= 12 && finding.length > 0 ? finding.length + 2 : 0;
   const lines = listLines({
-    title: {
-      left: value === null ? 'audit' : `audit ${scene.glyphs.dot} ${count(rows.length, 'open port')}`,
-      right: value === null ? '' : found === 0 ? 'nothing to worry about' : count(found, 'finding'),
-      focused: true,
-    },
+    title: listTitle(
+      scene,
+      'audit',
+      value === null
+        ? undefined
+        : `${shownOf(rows.length, value.length)} open ${value.length === 1 ? 'port' : 'ports'}`,
+      value === null ? '' : found === 0 ? 'nothing to worry about' : count(found, 'finding'),
+    ),
     columns: auditColumns,
     rows,
     at: scene.place?.index ?? -1,
     width,
     height: height - below,
     glyphs: scene.glyphs,
-    empty: error ?? (value === null ? 'looking' : 'no port is open'),
+    empty: error ?? (value === null ? 'looking' : emptyText(scene, 'no port is open')),
   });
   if (below === 0 || selected === undefined) return lines;
   const text = finding.map((part): Line => [seg(` ${part}`)]);

@@ -7,6 +7,7 @@ import { fitLine, type Line, onBack, seg } from '../../present/line.ts';
 import { centred, panel, panelBottom, panelRow, panelTop } from '../../present/panel.ts';
 import { formatRate } from '../../present/quantity.ts';
 import type { Scene } from '../scene.ts';
+import { filterOf } from '../state.ts';
 import { listLines } from './list.ts';
 import { shareRows } from './share.ts';
 import { windowOf } from './window.ts';
@@ -69,6 +70,7 @@ function groupPanel(scene: Scene, group: Group, width: number, height: number, c
   const compact = chrome === 1;
   const { glyphs, rows, place, ui, now, counts } = scene;
   const list = rows[group];
+  const filter = filterOf(ui).text;
   const at = list.findIndex(({ view }) => view.name === place?.id);
   const focused = at >= 0;
   const inner = (compact ? width : width - 3) - 3;
@@ -94,7 +96,7 @@ function groupPanel(scene: Scene, group: Group, width: number, height: number, c
   const more = list.length > height ? `${from + 1}-${to} of ${list.length}` : '';
   const notes = [
     focused && ui.sort !== 'config' ? `sort ${sortNames[ui.sort]}` : '',
-    focused && ui.filter.text !== '' ? `filter ${ui.filter.text}` : '',
+    focused && filter !== '' ? `filter ${filter}` : '',
     focused && ui.marks.size > 0 ? `${ui.marks.size} marked` : '',
     more,
   ].filter((note) => note !== '');

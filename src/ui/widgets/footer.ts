@@ -2,6 +2,7 @@ import { type Line, lineWidth, type Segment, seg, spread, wrapText } from '../..
 import { bindingsIn } from '../keymap/keymap.ts';
 import { keyLabel } from '../keys.ts';
 import type { Scene } from '../scene.ts';
+import { filterOf } from '../state.ts';
 import { fieldLine } from './field.ts';
 
 /** Dialogs that show their keys themselves. */
@@ -25,19 +26,23 @@ export function footerLine(scene: Scene, width: number): Line {
     const keys = keyList(scene, Math.floor(width / 2));
     const left: Line = [
       seg(' / ', 'key', true),
-      ...fieldLine(ui.filter, Math.max(8, width - lineWidth(keys) - 6), {
+      ...fieldLine(filterOf(ui), Math.max(8, width - lineWidth(keys) - 6), {
         focused: true,
         ellipsis: glyphs.ellipsis,
-        example: width >= 70 ? 'words, state:failed, port:5432, !host:db' : 'words, port:80',
+        example:
+          ui.view.is !== 'overview'
+            ? 'words, !word'
+            : width >= 70
+              ? 'words, state:failed, port:5432, !host:db'
+              : 'words, port:80',
       }),
     ];
     return spread(left, keys, width);
   }
   if (ownKeys.has(context)) return [];
+  const { text } = filterOf(ui);
   const filter: Line =
-    context === 'overview' && ui.filter.text !== ''
-      ? [seg(` / ${ui.filter.text} `, 'ask'), seg(glyphs.dot, 'frame')]
-      : [];
+    context === ui.view.is && text !== '' ? [seg(` / ${text} `, 'ask'), seg(glyphs.dot, 'frame')] : [];
   return [...filter, ...keyList(scene, width - lineWidth(filter))];
 }
 
