@@ -10,7 +10,7 @@ export default defineConfig({
     pool: 'forks',
     // Most tests wait for a peer, not for a processor.
     maxWorkers: 3,
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 120_000,
   },
 });

@@ -87,7 +87,7 @@ describe('the config file', () => {
     file.write(emptyConfig());
     file.write(withForward);
     expect(() => file.write({ ...withForward, version: 7 } as unknown as Config)).toThrow();
-    expect(readdirSync(dir).sort()).toEqual(['config.json']);
+    expect(readdirSync(dir).sort()).toEqual(['config.json', lastGoodName]);
     writeFileSync(file.path, 'spoiled');
     expect(JSON.parse(readFileSync(path.join(dir, lastGoodName), 'utf8'))).toEqual(emptyConfig());
   });
