@@ -35,7 +35,7 @@ export function parserFailure(error: CommanderError, command: string): Sallyport
         .replace(
           /^too many arguments.*Expected (\d+) arguments? but got (\d+).*$/,
           (_, expected, got) =>
-            `too many words: ${got} where ${expected === '0' ? 'none is' : `${expected} are`} taken`,
+            `too many words: ${got} where ${expected === '0' ? 'none is' : expected === '1' ? '1 is' : `${expected} are`} taken`,
         );
   return new SallyportError(
     'usage',

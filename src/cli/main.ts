@@ -17,7 +17,7 @@ async function run(context: Context): Promise<number> {
   const remote = readRemote(argv);
   if (remote !== null) {
     const terminal = stdin.isTTY === true && stdout.isTTY === true && stderr.isTTY === true;
-    return runRemote(remote, terminal, env.SALLYPORT_REMOTE);
+    return runRemote(remote, { terminal, json: context.json }, env.SALLYPORT_REMOTE);
   }
   if (argv.every((word) => word === '--json')) {
     if (argv.length > 0 || !stdin.isTTY || !stdout.isTTY) await list(context, argv.length > 0);

@@ -28,8 +28,9 @@ export function registerImport(program: Command, context: Context): void {
       const plan = await withEngine(context, (client) =>
         client.call('import', { ...request, dryRun: flags.dryRun === true }),
       );
-      if (flags.json) context.out.json(plan);
-      else for (const line of planLines(plan, flags.dryRun === true)) context.out.print(line);
+      if (flags.json) return context.out.json(plan);
+      const lines = planLines(plan, flags.dryRun === true);
+      for (const line of lines.length === 0 ? ['nothing to import: no forwards there'] : lines) context.out.print(line);
     });
   program
     .command('export')
@@ -45,7 +46,7 @@ export function registerImport(program: Command, context: Context): void {
       } catch (cause) {
         const { code } = cause as NodeJS.ErrnoException;
         throw new SallyportError(
-          'bad_value',
+          'config_write',
           `cannot write ${file}: ${code}`,
           'name a file in a folder that is yours',
           { cause },
@@ -56,7 +57,7 @@ export function registerImport(program: Command, context: Context): void {
 
 /**
  * @param dashes whether `--` stood before the words
- * @throws SallyportError `usage`, or `bad_value` for a file that cannot be read
+ * @throws SallyportError `usage`, or `config_invalid` for a file that cannot be read
  */
 export function readImport(
   words: readonly string[],
@@ -94,7 +95,7 @@ export function readImport(
     return { from: 'sallyport', text: readFileSync(first === '-' ? 0 : absolute(first), 'utf8') };
   } catch (cause) {
     throw new SallyportError(
-      'bad_value',
+      'config_invalid',
       `cannot read ${first}: ${(cause as NodeJS.ErrnoException).code}`,
       'name a file that sallyport export wrote',
       { cause },
