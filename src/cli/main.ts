@@ -4,7 +4,7 @@ import { findHome } from '../model/home.ts';
 import { list } from './commands/ls.ts';
 import { type Context, contextFrom } from './context.ts';
 import { openDashboard } from './dashboard.ts';
-import { exitCodeOf } from './exit.ts';
+import { exitCodeOf, exitCodes } from './exit.ts';
 import { failureOf, reportFailure } from './failure.ts';
 import { outputTo } from './output.ts';
 import { readRemote, runRemote } from './remote.ts';
@@ -56,5 +56,5 @@ try {
     code = exitCodeOf(failure.code);
   }
 }
-await context.out.flush();
-process.exit(code);
+const whole = await context.out.flush();
+process.exit(whole || code !== exitCodes.done ? code : exitCodes.failed);

@@ -199,6 +199,14 @@ describe('output', () => {
     expect([left.stdout.length, left.stderr]).toEqual([10, '']);
   });
 
+  test('that cannot be written is said in one line', async () => {
+    const full = await run('sh', ['-c', `'${program}' presets > /dev/full`], { env: home.env }).catch((error) => error);
+    expect([full.code, full.stderr]).toEqual([
+      1,
+      expect.stringMatching(/^sallyport: cannot write the output: ENOSPC.*\ntry: .*\n$/),
+    ]);
+  });
+
   test('ls, show and export agree, key by key', async () => {
     await home.run(['map', 'm', '18081', '127.0.0.1:80', '--note', 'why']);
     const list = (await home.run(['ls', '--json'])).json<ForwardView[]>();

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { lstatSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Config } from '../../model/config.ts';
 import { SallyportError } from '../../model/errors.ts';
@@ -41,18 +41,35 @@ export function registerImport(program: Command, context: Context): void {
     .action(async (file: string | undefined) => {
       const text = JSON.stringify(await presentConfig(context), null, 2);
       if (file === undefined || file === '-') return context.out.print(text);
-      try {
-        writeFileSync(absolutePath(file, placeOf(context)), `${text}\n`, { mode: 0o600 });
-      } catch (cause) {
-        const { code } = cause as NodeJS.ErrnoException;
-        throw new SallyportError(
-          'config_write',
-          `cannot write ${file}: ${code}`,
-          'name a file in a folder that is yours',
-          { cause },
-        );
-      }
+      writeWhole(absolutePath(file, placeOf(context)), `${text}\n`);
     });
+}
+
+/**
+ * Writes the file whole, or leaves what is there: it may be the last backup.
+ * @throws SallyportError `config_write`
+ */
+function writeWhole(file: string, text: string): void {
+  const fresh = `${file}.${process.pid}.new`;
+  try {
+    // A device, a pipe or a link is written through.
+    if (lstatSync(file, { throwIfNoEntry: false })?.isFile() === false) writeFileSync(file, text);
+    else {
+      writeFileSync(fresh, text, { mode: 0o600 });
+      renameSync(fresh, file);
+    }
+  } catch (cause) {
+    rmSync(fresh, { force: true });
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new SallyportError(
+      'config_write',
+      `cannot write ${file}: ${code}`,
+      'name a file in a folder of yours that has room',
+      {
+        cause,
+      },
+    );
+  }
 }
 
 /**
