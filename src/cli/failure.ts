@@ -14,6 +14,12 @@ export function reportFailure(out: Output, failure: Failure, json: boolean): voi
   if (hint !== '') out.warn(`try: ${safeText(hint)}`);
 }
 
+/** The failure with what failed before why: the command, unless the message names something nearer (`cannot read FILE: …`). */
+export function namingCommand(failure: Failure, command: string): Failure {
+  if (command === '' || failure.message.includes(': ')) return failure;
+  return { ...failure, message: `${command}: ${failure.message}` };
+}
+
 /** Anything thrown as a failure, the parser's complaints included. */
 export function failureOf(error: unknown): Failure {
   return error instanceof CommanderError ? parserFailure(error, '').failure : toFailure(error);

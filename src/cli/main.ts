@@ -5,7 +5,7 @@ import { list } from './commands/ls.ts';
 import { type Context, contextFrom } from './context.ts';
 import { openDashboard } from './dashboard.ts';
 import { exitCodeOf, exitCodes } from './exit.ts';
-import { failureOf, reportFailure } from './failure.ts';
+import { failureOf, namingCommand, reportFailure } from './failure.ts';
 import { outputTo } from './output.ts';
 import { readRemote, runRemote } from './remote.ts';
 import { Interrupted } from './terminal.ts';
@@ -20,6 +20,7 @@ async function run(context: Context): Promise<number> {
     return runRemote(remote, { terminal, json: context.json }, env.SALLYPORT_REMOTE);
   }
   if (argv.every((word) => word === '--json')) {
+    context.running = 'ls';
     if (argv.length > 0 || !stdin.isTTY || !stdout.isTTY) await list(context, argv.length > 0);
     else return openDashboard({ client: () => context.engine(), home, env, stdin, stdout });
     return context.exitCode;
@@ -52,7 +53,7 @@ try {
   else if (error instanceof Interrupted) code = interrupted;
   else {
     const failure = failureOf(error);
-    reportFailure(context.out, failure, context.json);
+    reportFailure(context.out, context.json ? failure : namingCommand(failure, context.running), context.json);
     code = exitCodeOf(failure.code);
   }
 }

@@ -37,7 +37,7 @@ describe('without an engine', () => {
       ['engine', 'stop'],
     ]) {
       const { code, stderr } = await home.run(words);
-      expect([code, stderr.split('\n')[0]]).toEqual([3, 'sallyport: no engine runs for this home']);
+      expect([code, stderr.split('\n')[0]]).toEqual([3, `sallyport: ${words.join(' ')}: no engine runs for this home`]);
     }
     const { code, json } = await home.run(['export']);
     expect([code, json()]).toMatchObject([0, { version: 1, forwards: [] }]);
@@ -88,7 +88,7 @@ describe('bad input', () => {
     const plain = await home.run(words);
     expect(plain.code, plain.stderr).toBe(code);
     expect(plain.stdout).toBe('');
-    expect(plain.stderr).toMatch(/^sallyport: .+\ntry: .+\n$/);
+    expect(plain.stderr).toMatch(/^sallyport: .+: .+\ntry: .+\n$/);
     const json = await home.run([...words, '--json']);
     expect(json.code).toBe(code);
     expect(failure(json.stderr).code).toBe(errorCode);
