@@ -18,7 +18,7 @@ function quietProgram(): Command {
       stdin,
       stdout,
       stderr,
-      out: { print: (text) => printed.push(text), warn: () => {}, json: () => {}, flush: async () => {} },
+      out: { print: (text) => printed.push(text), warn: () => {}, json: () => {}, flush: async () => true },
       engineFile: '',
       signal: new AbortController().signal,
     }),

@@ -28,13 +28,15 @@ export interface Context {
   readonly json: boolean;
   /** Set by the command that ran. */
   exitCode: number;
+  /** The command that runs, as `engine stop`; empty before one does. */
+  running: string;
   /** Aborts when nobody reads the output any more. */
   readonly signal: AbortSignal;
   /** Connects to the engine, and starts one where none runs unless `start` is false; `renew` replaces the one that runs. */
   engine(options?: EngineWish): Promise<Client>;
 }
 
-export interface Surroundings extends Omit<Context, 'engine' | 'paint' | 'exitCode' | 'json'> {}
+export interface Surroundings extends Omit<Context, 'engine' | 'paint' | 'exitCode' | 'running' | 'json'> {}
 
 export function contextFrom(surroundings: Surroundings): Context {
   const { home, engineFile, stdout, env } = surroundings;
@@ -42,6 +44,7 @@ export function contextFrom(surroundings: Surroundings): Context {
     ...surroundings,
     paint: colours(stdout.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb'),
     exitCode: 0,
+    running: '',
     json: wantsJson(surroundings.argv),
     engine: ({ start = true, renew = false } = {}) =>
       connect({ home, engineFile, start, renew, unit: installedUnit({ env, home }) }),

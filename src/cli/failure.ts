@@ -14,6 +14,12 @@ export function reportFailure(out: Output, failure: Failure, json: boolean): voi
   if (hint !== '') out.warn(`try: ${safeText(hint)}`);
 }
 
+/** The failure with what failed before why: the command, unless the message names something nearer (`cannot read FILE: …`). */
+export function namingCommand(failure: Failure, command: string): Failure {
+  if (command === '' || failure.message.includes(': ')) return failure;
+  return { ...failure, message: `${command}: ${failure.message}` };
+}
+
 /**
  * What commander complains about, in our words.
  * @param command the words before the options, as `engine stop`; empty for the program itself
@@ -30,7 +36,7 @@ export function parserFailure(error: CommanderError, command: string): Sallyport
         .replace(
           /^too many arguments.*Expected (\d+) arguments? but got (\d+).*$/,
           (_, expected, got) =>
-            `too many words: ${got} where ${expected === '0' ? 'none is' : `${expected} are`} taken`,
+            `too many words: ${got} where ${expected === '0' ? 'none is' : expected === '1' ? '1 is' : `${expected} are`} taken`,
         );
   return new SallyportError(
     'usage',

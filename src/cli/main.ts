@@ -4,8 +4,8 @@ import { findHome } from '../model/home.ts';
 import { list } from './commands/ls.ts';
 import { type Context, contextFrom } from './context.ts';
 import { openDashboard } from './dashboard.ts';
-import { exitCodeOf } from './exit.ts';
-import { reportFailure } from './failure.ts';
+import { exitCodeOf, exitCodes } from './exit.ts';
+import { namingCommand, reportFailure } from './failure.ts';
 import { outputTo } from './output.ts';
 import { readRemote, runRemote } from './remote.ts';
 import { Interrupted } from './terminal.ts';
@@ -17,9 +17,10 @@ async function run(context: Context): Promise<number> {
   const remote = readRemote(argv);
   if (remote !== null) {
     const terminal = stdin.isTTY === true && stdout.isTTY === true && stderr.isTTY === true;
-    return runRemote(remote, terminal, env.SALLYPORT_REMOTE);
+    return runRemote(remote, { terminal, json: context.json }, env.SALLYPORT_REMOTE);
   }
   if (argv.every((word) => word === '--json')) {
+    context.running = 'ls';
     if (argv.length > 0 || !stdin.isTTY || !stdout.isTTY) await list(context, argv.length > 0);
     else return openDashboard({ client: () => context.engine(), home, env, stdin, stdout });
     return context.exitCode;
@@ -51,9 +52,9 @@ try {
   if (error instanceof Interrupted) code = interrupted;
   else {
     const failure = toFailure(error);
-    reportFailure(context.out, failure, context.json);
+    reportFailure(context.out, context.json ? failure : namingCommand(failure, context.running), context.json);
     code = exitCodeOf(failure.code);
   }
 }
-await context.out.flush();
-process.exit(code);
+const whole = await context.out.flush();
+process.exit(whole || code !== exitCodes.done ? code : exitCodes.failed);

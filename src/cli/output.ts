@@ -8,7 +8,8 @@ export interface Output {
   json(value: unknown): void;
   /** A line on standard error. */
   warn(text: string): void;
-  flush(): Promise<void>;
+  /** False where something could not be written, which was said on standard error. */
+  flush(): Promise<boolean>;
 }
 
 /**
@@ -16,11 +17,16 @@ export interface Output {
  */
 export function outputTo(stdout: Writable, stderr: Writable, onClosed: () => void): Output {
   let closed = false;
+  let lost = false;
   for (const stream of [stdout, stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') throw error;
-      if (!closed) onClosed();
+      if (closed) return;
       closed = true;
+      onClosed();
+      if (error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED') return;
+      lost = true;
+      if (stream === stdout)
+        stderr.write(`sallyport: cannot write the output: ${error.message}\ntry: make room where it goes\n`);
     });
   }
   const write = (stream: Writable, text: string) => {
@@ -37,6 +43,7 @@ export function outputTo(stdout: Writable, stderr: Writable, onClosed: () => voi
     warn: (text) => write(stderr, text),
     async flush() {
       await Promise.all([drained(stdout), drained(stderr)]);
+      return !lost;
     },
   };
 }

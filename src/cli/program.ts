@@ -81,5 +81,8 @@ function prepare(command: Command, path: readonly string[], context: Context): v
   if (command.commands.length === 0 && command.options.every(({ long }) => long !== '--json')) {
     command.addOption(new Option('--json', 'print JSON').hideHelp());
   }
+  command.hook('preAction', (_, action) => {
+    if (action === command) context.running = name;
+  });
   for (const child of command.commands) prepare(child, [...path, child.name()], context);
 }

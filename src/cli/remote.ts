@@ -1,6 +1,7 @@
 // `--engine ssh://DEST COMMAND`: the command runs on the other machine, against the engine there.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 import { SallyportError } from '../model/errors.ts';
 import { shellQuote } from '../model/shell-words.ts';
 
@@ -32,25 +33,45 @@ export function remoteArguments({ dest, words }: RemoteCall, terminal: boolean, 
   return [terminal ? '-t' : '-T', '--', dest, shellQuote([program, ...words])];
 }
 
-/** Runs it; the exit code is the far command's, 1 when ssh itself failed. */
-export async function runRemote(call: RemoteCall, terminal: boolean, program?: string): Promise<number> {
-  const child = spawn('ssh', remoteArguments(call, terminal, program), { stdio: 'inherit' });
+/**
+ * Runs it; the exit code is the far command's.
+ * @param program the far sallyport, where it is not in the PATH there
+ * @throws SallyportError `host_unreachable` when ssh itself failed, `unsupported` where one of the two programs is missing
+ */
+export async function runRemote(call: RemoteCall, io: { terminal: boolean; json: boolean }, program?: string) {
+  // For a reader of JSON, what ssh says about itself becomes part of the one object.
+  const child = spawn('ssh', remoteArguments(call, io.terminal, program), {
+    stdio: ['inherit', 'inherit', io.json ? 'pipe' : 'inherit'],
+  });
   // ^C reaches ssh too; what it makes of it is the outcome.
   process.on('SIGINT', () => {});
+  let code: number | null;
+  let said: string;
   try {
-    const [code] = (await once(child, 'exit')) as [number | null];
-    if (code === 127) {
-      throw new SallyportError(
-        'unsupported',
-        `${call.dest} has no sallyport in its PATH`,
-        'install it there, or name it with SALLYPORT_REMOTE=/path/to/sallyport',
-      );
-    }
-    return code === null || code === 255 ? 1 : code;
+    [[code], said] = await Promise.all([
+      once(child, 'exit') as Promise<[number | null]>,
+      child.stderr === null ? '' : text(child.stderr),
+    ]);
   } catch (cause) {
-    if (cause instanceof SallyportError) throw cause;
     throw new SallyportError('unsupported', `--engine ${call.dest}: ssh cannot be run`, 'install the OpenSSH client', {
       cause,
     });
   }
+  if (code === 127) {
+    throw new SallyportError(
+      'unsupported',
+      `${call.dest} has no sallyport in its PATH`,
+      'install it there, or name it with SALLYPORT_REMOTE=/path/to/sallyport',
+    );
+  }
+  if (code === 255) {
+    const why = said.trim().split(/\r?\n/).at(-1) || 'ssh failed';
+    throw new SallyportError(
+      'host_unreachable',
+      `--engine ${call.dest}: ${why}`,
+      `see whether this works: ssh ${call.dest}`,
+    );
+  }
+  process.stderr.write(said);
+  return code ?? 1;
 }

@@ -262,9 +262,12 @@ function merge(base: object, patch: Readonly<Record<string, unknown>>): Record<s
   const next: Record<string, unknown> = { ...base };
   for (const [key, value] of Object.entries(patch)) {
     if (value === null) delete next[key];
-    else if (key === 'ssh' && typeof value === 'object')
-      next[key] = merge((next[key] as object | undefined) ?? {}, value as never);
-    else next[key] = value;
+    else if (key === 'ssh' && typeof value === 'object') {
+      const merged = merge((next[key] as object | undefined) ?? {}, value as never);
+      // One that says nothing is not there, as in a forward made without it.
+      if (Object.keys(merged).length > 0) next[key] = merged;
+      else delete next[key];
+    } else next[key] = value;
   }
   return next;
 }

@@ -46,8 +46,8 @@ function splitSpec(text: string): string[] | null {
     } else if (c === ']' && bracket) {
       bracket = false;
       const next = text[i + 1];
-      if (next !== undefined && next !== ':' && next !== '/') return null;
-    } else if ((c === ':' || (c === '/' && parts.length > 0 && !text.includes(':'))) && !bracket) {
+      if (next !== undefined && next !== ':') return null;
+    } else if (c === ':' && !bracket) {
       parts.push(part);
       part = '';
     } else {
@@ -63,7 +63,7 @@ const forms = {
   local:
     '[bind_address:]port:host:hostport, [bind_address:]port:/remote_socket, /local_socket:host:hostport or /local_socket:/remote_socket',
   remote: '[bind_address:]port:host:hostport, [bind_address:]port, /remote_socket:host:hostport and the like',
-  dynamic: '[bind_address:]port',
+  dynamic: '[bind_address:]port or /local_socket',
 } as const;
 
 /**
@@ -93,8 +93,8 @@ export function parseForwardSpec(kind: ForwardSpec['kind'], text: string): Forwa
   };
 
   if (isPath(parts[0])) {
-    if (kind === 'dynamic') throw bad('a SOCKS listener needs a port');
     const target = targetOf(parts.slice(1));
+    if (kind === 'dynamic' && parts.length > 1) throw bad('too many parts');
     if (target === null && (kind === 'local' || parts.length > 1)) throw bad('the target is missing');
     return { kind, listen: { socket: parts[0] as string }, target };
   }

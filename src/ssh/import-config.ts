@@ -1,8 +1,9 @@
 // The forwards an ssh_config(5) holds, as forwards of ours.
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Forward } from '../model/config.ts';
 import { type ForwardSpec, formatListen, parseForwardSpec } from '../model/endpoint.ts';
-import { toFailure } from '../model/errors.ts';
+import { SallyportError, toFailure } from '../model/errors.ts';
 import type { ResolvedOptions } from '../model/host.ts';
 import { hostAliases } from './host-aliases.ts';
 import { openToAll } from './import-command.ts';
@@ -38,6 +39,23 @@ export function nameForImport(host: string, taken: ReadonlySet<string>): string 
   }
 }
 
+/** @throws SallyportError `host_config` */
+async function checkReadable(file: string): Promise<void> {
+  try {
+    await readFile(file);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new SallyportError(
+      'host_config',
+      `cannot read ${file}: ${code}`,
+      'name a file in the form of ssh_config(5)',
+      {
+        cause,
+      },
+    );
+  }
+}
+
 /**
  * The LocalForward, RemoteForward and DynamicForward lines of every concrete host, as ssh itself resolves them. What
  * cannot be taken over is told with its reason.
@@ -47,6 +65,7 @@ export async function forwardsFromSshConfig(options: ImportOptions = {}): Promis
   const usual = path.join(env.home, '.ssh', 'config');
   const own = options.file !== undefined && path.resolve(options.file) !== usual;
   const configFile = own ? path.resolve(options.file as string) : undefined;
+  if (options.file !== undefined) await checkReadable(options.file);
   const taken = new Set(options.taken ?? []);
   const listeners = new Map<string, string>();
   const forwards: Forward[] = [];

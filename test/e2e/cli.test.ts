@@ -37,7 +37,7 @@ describe('without an engine', () => {
       ['engine', 'stop'],
     ]) {
       const { code, stderr } = await home.run(words);
-      expect([code, stderr.split('\n')[0]]).toEqual([3, 'sallyport: no engine runs for this home']);
+      expect([code, stderr.split('\n')[0]]).toEqual([3, `sallyport: ${words.join(' ')}: no engine runs for this home`]);
     }
     const { code, json } = await home.run(['export']);
     expect([code, json()]).toMatchObject([0, { version: 1, forwards: [] }]);
@@ -73,11 +73,22 @@ describe('bad input', () => {
     [['up', 'nobody'], 1, 'not_found'],
     [['show', 'nobody'], 1, 'not_found'],
     [['kill', 'nothing'], 1, 'not_found'],
+    [['events', 'nobody'], 1, 'not_found'],
+    [['events', 'nobody', '-f'], 1, 'not_found'],
+    [['ls', '--session', 'nobody'], 1, 'not_found'],
+    [['map', 'm', '80', '[::1'], 2, 'bad_value'],
+    [['map', 'm', '80', '10.0.0.1', '--proto', 'sctp'], 2, 'bad_value'],
+    [['map', 'm', '80', '10.0.0.1', '--bind', '999.1.1.1'], 2, 'bad_value'],
+    [['map', 'm', '8080', 'localhost'], 2, 'bad_value'],
+    [['import', '/nowhere'], 1, 'config_invalid'],
+    [['import', 'ssh-config', '/nowhere'], 1, 'host_config'],
+    [['export', '/nowhere/file'], 1, 'config_write'],
+    [['--engine', 'box', 'ls'], 2, 'usage'],
   ])('%j', async (words, code, errorCode) => {
     const plain = await home.run(words);
     expect(plain.code, plain.stderr).toBe(code);
     expect(plain.stdout).toBe('');
-    expect(plain.stderr).toMatch(/^sallyport: .+\ntry: .+\n$/);
+    expect(plain.stderr).toMatch(/^sallyport: .+: .+\ntry: .+\n$/);
     const json = await home.run([...words, '--json']);
     expect(json.code).toBe(code);
     expect(failure(json.stderr).code).toBe(errorCode);
@@ -186,6 +197,14 @@ describe('output', () => {
     expect(JSON.parse(slow.stdout)).toHaveLength(400);
     const left = await run('sh', ['-c', `'${root}/bin/sallyport' ls --json | head -c 10`], { env: home.env });
     expect([left.stdout.length, left.stderr]).toEqual([10, '']);
+  });
+
+  test('that cannot be written is said in one line', async () => {
+    const full = await run('sh', ['-c', `'${program}' presets > /dev/full`], { env: home.env }).catch((error) => error);
+    expect([full.code, full.stderr]).toEqual([
+      1,
+      expect.stringMatching(/^sallyport: cannot write the output: ENOSPC.*\ntry: .*\n$/),
+    ]);
   });
 
   test('ls, show and export agree, key by key', async () => {
@@ -433,6 +452,16 @@ describe.skipIf(missing('sshd', 'curl'))('against a real sshd', () => {
       expect((await home.run(['show', 'far', '--json'])).json()).toMatchObject({ note });
       expect((await elsewhere.run(['--engine', 'ssh://box', 'show', 'nobody'])).code).toBe(1);
       expect((await elsewhere.run(['engine', 'status'])).code).toBe(3);
+      const unreached = await elsewhere.run(['--engine', 'ssh://127.0.0.1:1', 'ls']);
+      expect([unreached.code, unreached.stderr]).toEqual([
+        1,
+        expect.stringMatching(/\nsallyport: --engine .+\ntry: .+\n$/),
+      ]);
+      const inJson = await elsewhere.run(['--engine', 'ssh://127.0.0.1:1', 'ls', '--json']);
+      expect([inJson.code, failure(inJson.stderr)]).toEqual([
+        1,
+        expect.objectContaining({ code: 'host_unreachable', message: expect.stringContaining('refused') }),
+      ]);
       await elsewhere.remove();
     } finally {
       rmSync(bin, { recursive: true, force: true });

@@ -30,6 +30,7 @@ describe('forwarding specifications, as ssh(1) reads them', () => {
     ],
     ['remote', '0:/run/near.sock', { listen: { port: 0 }, target: { socket: '/run/near.sock' } }],
     ['dynamic', '1080', { listen: { port: 1080 }, target: null }],
+    ['dynamic', '/run/socks.sock', { listen: { socket: '/run/socks.sock' }, target: null }],
     ['dynamic', '[::1]:1080', { listen: { address: '::1', port: 1080 }, target: null }],
   ] as const)('%s %s', (kind, text, expected) => {
     expect(parseForwardSpec(kind, text)).toEqual({ kind, ...expected });
@@ -48,6 +49,8 @@ describe('forwarding specifications, as ssh(1) reads them', () => {
     ['local', '[::1]8080:web:80'],
     ['dynamic', '1080:web:80'],
     ['dynamic', 'x'],
+    ['dynamic', '/run/socks.sock:web:80'],
+    ['local', '8080/web/80'],
     ['remote', 'a:b'],
   ] as const)('%s %j is refused in one line with the form', (kind, text) => {
     expect(() => parseForwardSpec(kind, text)).toThrow(

@@ -34,10 +34,19 @@ export function registerEvents(program: Command, context: Context): void {
         if (flags.json) context.out.json({ at, level, forward, code, message });
         else context.out.print(eventLine(event, context.paint));
       };
+      if (name !== undefined) await checkKnown(context, name);
       if (flags.follow) return follow(context, name, limit, show);
       for (const event of await withEngine(context, (client) => client.call('events', { forward: name, limit })))
         show(event);
     });
+}
+
+/** @throws SallyportError `not_found` for a name that neither is nor has been one */
+function checkKnown(context: Context, name: string): Promise<void> {
+  return withEngine(context, async (client) => {
+    const events = await client.call('events', { forward: name, limit: 1 });
+    if (events.length === 0) await client.call('show', { name });
+  });
 }
 
 const roles: Readonly<Record<EventLevel, ColourRole>> = { debug: 'dim', info: 'plain', warn: 'busy', error: 'bad' };

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { lstatSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Config } from '../../model/config.ts';
 import { SallyportError } from '../../model/errors.ts';
@@ -28,8 +28,9 @@ export function registerImport(program: Command, context: Context): void {
       const plan = await withEngine(context, (client) =>
         client.call('import', { ...request, dryRun: flags.dryRun === true }),
       );
-      if (flags.json) context.out.json(plan);
-      else for (const line of planLines(plan, flags.dryRun === true)) context.out.print(line);
+      if (flags.json) return context.out.json(plan);
+      const lines = planLines(plan, flags.dryRun === true);
+      for (const line of lines.length === 0 ? ['nothing to import: no forwards there'] : lines) context.out.print(line);
     });
   program
     .command('export')
@@ -40,23 +41,40 @@ export function registerImport(program: Command, context: Context): void {
     .action(async (file: string | undefined) => {
       const text = JSON.stringify(await presentConfig(context), null, 2);
       if (file === undefined || file === '-') return context.out.print(text);
-      try {
-        writeFileSync(absolutePath(file, placeOf(context)), `${text}\n`, { mode: 0o600 });
-      } catch (cause) {
-        const { code } = cause as NodeJS.ErrnoException;
-        throw new SallyportError(
-          'bad_value',
-          `cannot write ${file}: ${code}`,
-          'name a file in a folder that is yours',
-          { cause },
-        );
-      }
+      writeWhole(absolutePath(file, placeOf(context)), `${text}\n`);
     });
 }
 
 /**
+ * Writes the file whole, or leaves what is there: it may be the last backup.
+ * @throws SallyportError `config_write`
+ */
+function writeWhole(file: string, text: string): void {
+  const fresh = `${file}.${process.pid}.new`;
+  try {
+    // A device, a pipe or a link is written through.
+    if (lstatSync(file, { throwIfNoEntry: false })?.isFile() === false) writeFileSync(file, text);
+    else {
+      writeFileSync(fresh, text, { mode: 0o600 });
+      renameSync(fresh, file);
+    }
+  } catch (cause) {
+    rmSync(fresh, { force: true });
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new SallyportError(
+      'config_write',
+      `cannot write ${file}: ${code}`,
+      'name a file in a folder of yours that has room',
+      {
+        cause,
+      },
+    );
+  }
+}
+
+/**
  * @param dashes whether `--` stood before the words
- * @throws SallyportError `usage`, or `bad_value` for a file that cannot be read
+ * @throws SallyportError `usage`, or `config_invalid` for a file that cannot be read
  */
 export function readImport(
   words: readonly string[],
@@ -86,7 +104,7 @@ export function readImport(
     return { from: 'sallyport', text: readFileSync(first === '-' ? 0 : absolute(first), 'utf8') };
   } catch (cause) {
     throw new SallyportError(
-      'bad_value',
+      'config_invalid',
       `cannot read ${first}: ${(cause as NodeJS.ErrnoException).code}`,
       'name a file that sallyport export wrote',
       { cause },

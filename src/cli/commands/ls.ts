@@ -1,4 +1,7 @@
 import type { Command } from 'commander';
+import type { Client } from '../../client/client.ts';
+import { SallyportError } from '../../model/errors.ts';
+import { nearestName } from '../../model/names.ts';
 import { formatRate } from '../../present/quantity.ts';
 import { safeText } from '../../present/sanitize.ts';
 import { type Context, tableWidth, withEngine } from '../context.ts';
@@ -18,8 +21,13 @@ export function registerLs(program: Command, context: Context): void {
 /** What `sallyport ls` does, and `sallyport` alone where there is no terminal. */
 export async function list(context: Context, json: boolean, session?: string): Promise<void> {
   const { out, paint } = context;
-  const all = await withEngine(context, (client) => client.call('list', {}));
-  const views = session === undefined ? all : all.filter((view) => view.session === session);
+  const views = await withEngine(context, async (client) => {
+    const all = await client.call('list', {});
+    if (session === undefined) return all;
+    const own = all.filter((view) => view.session === session);
+    if (own.length === 0) await checkSession(client, session);
+    return own;
+  });
   if (json) return out.json(views);
   if (views.length === 0) {
     out.print(
@@ -35,4 +43,16 @@ export async function list(context: Context, json: boolean, session?: string): P
     views.reduce((sum, { txRate }) => sum + txRate, 0),
   ];
   if (rx + tx > 0 && context.stdout.isTTY) out.print(paint('dim', `▼ ${formatRate(rx)}  ▲ ${formatRate(tx)}`));
+}
+
+/** @throws SallyportError `not_found` */
+async function checkSession(client: Client, name: string): Promise<void> {
+  const { sessions } = (await client.call('watch', {})).snapshot;
+  if (Object.hasOwn(sessions, name)) return;
+  const near = nearestName(name, Object.keys(sessions));
+  throw new SallyportError(
+    'not_found',
+    `no session is called ${name}`,
+    near === null ? 'sallyport sessions shows them' : `did you mean ${near}?`,
+  );
 }

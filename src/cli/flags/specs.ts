@@ -21,7 +21,7 @@ export function declareSpecs(command: Command): TypedSpec[] {
   command
     .option('-L, --local <spec>', 'listen here: [address:]port:host:hostport or /socket; repeatable', take('local'))
     .option('-R, --remote <spec>', 'listen at the far end: the same, or a port alone for SOCKS', take('remote'))
-    .option('-D, --dynamic <spec>', 'SOCKS server here: [address:]port; repeatable', take('dynamic'));
+    .option('-D, --dynamic <spec>', 'SOCKS server here: [address:]port or /socket; repeatable', take('dynamic'));
   return typed;
 }
 

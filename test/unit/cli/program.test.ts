@@ -21,7 +21,7 @@ function testContext(argv: readonly string[]): Context & { lines: string[] } {
     stdin: tty,
     stdout: tty,
     stderr: tty,
-    out: { print: (text) => lines.push(text), json: () => {}, warn: () => {}, flush: async () => {} },
+    out: { print: (text) => lines.push(text), json: () => {}, warn: () => {}, flush: async () => true },
     engineFile: '/nonexistent',
     signal: new AbortController().signal,
   });

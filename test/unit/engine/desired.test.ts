@@ -34,3 +34,10 @@ it('takes away the session an undone forward brought', () => {
   desired.undo();
   expect(Object.keys(desired.config().sessions)).toEqual(['default']);
 });
+
+it('drops what ssh(1) options would say once an edit leaves none of them', () => {
+  const desired = createDesired(openConfigFile(mkdtempSync(path.join(dir, 'other-'))), () => {});
+  desired.add([web], false);
+  expect(desired.edit('web', { ssh: { user: 'me' } })).toMatchObject({ ssh: { user: 'me' } });
+  expect(desired.edit('web', { ssh: { user: null } })).not.toHaveProperty('ssh');
+});
