@@ -12,6 +12,8 @@ export const tools = {
   conntrack: { package: 'conntrack' },
   miniupnpd: { package: 'miniupnpd' },
   tmux: { package: 'tmux' },
+  socat: { package: 'socat' },
+  faketime: { package: 'faketime' },
 } as const;
 
 export type Tool = keyof typeof tools;
