@@ -56,6 +56,8 @@ interface FlowTrigger {
   way: Way | null;
   /** Remote forwards to adopt once the link they ran over is up again. */
   orphaned: boolean;
+  /** When it ends as last told, by the clock of the wall. */
+  toldEndMs: number;
   /** Bytes and flows through what is open, as last looked at. */
   used: number;
   refreshToldAt: number;
@@ -64,6 +66,8 @@ interface FlowTrigger {
 }
 
 const lookEveryMs = 500;
+/** A difference of the clocks that is no drift. */
+const clockSetMs = 1000;
 const turnedAwayEveryMs = 60_000;
 const refreshToldEveryMs = 30_000;
 
@@ -79,13 +83,16 @@ export function createTriggers(options: TriggersOptions) {
   const kept = new Map(Object.entries(file.found));
   let timer: NodeJS.Timeout | null = null;
   const now = () => performance.now();
-  const iso = (monotonicMs: number) => new Date(Date.now() + (monotonicMs - now())).toISOString();
+  const wallMs = (monotonicMs: number) => Date.now() + (monotonicMs - now());
 
   const seen = (name: string, what: TriggerHistory['what'], host: string, why: string) =>
     options.onSeen(name, { at: new Date().toISOString(), host, what, why });
 
-  const publish = ({ config, claims, way }: FlowTrigger) => {
+  const publish = (trigger: FlowTrigger) => {
+    const { config, claims, way } = trigger;
     const claim = claims.current(now());
+    trigger.toldEndMs = claim === null ? 0 : wallMs(claim.expiresAt);
+    const expiresAt = new Date(trigger.toldEndMs).toISOString();
     options.onOpened(
       config.name,
       claim === null
@@ -94,7 +101,7 @@ export function createTriggers(options: TriggersOptions) {
             proto: range.proto,
             ports: formatPortRange(range),
             host: claim.host,
-            expiresAt: iso(claim.expiresAt),
+            expiresAt,
           })),
     );
     save();
@@ -206,6 +213,8 @@ export function createTriggers(options: TriggersOptions) {
       if (claim !== null) {
         const used = meter.present(trigger.config.name);
         if (used !== trigger.used) touch(trigger, claim.host);
+        // The clock of the wall was set: the end is another time now, though no nearer.
+        else if (Math.abs(wallMs(claim.expiresAt) - trigger.toldEndMs) > clockSetMs) publish(trigger);
         trigger.used = used;
       }
       expire(trigger);
@@ -274,6 +283,7 @@ export function createTriggers(options: TriggersOptions) {
         link: null,
         way: null,
         orphaned: false,
+        toldEndMs: 0,
         used: 0,
         refreshToldAt: Number.NEGATIVE_INFINITY,
         turnedAway: new Map(),

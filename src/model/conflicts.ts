@@ -59,7 +59,10 @@ function readClaims(forward: Forward): Claim[] {
       // The server is the one a call goes over: any two triggers may meet there.
       const side = forward.via === 'router' ? 'router' : forward.via === 'remote' ? 'far' : 'here';
       const narrow = forward.via === 'relay' || forward.via === 'remote';
-      const address = claimAddress(forward.bind ?? (narrow ? undefined : '*'));
+      const { bind = narrow ? undefined : '*' } = forward;
+      // The kernel's outside may be an interface, with whatever addresses that has.
+      const named = forward.via === 'nftables' && bind !== undefined && normalAddress(bind) === null;
+      const address = named ? 'any' : claimAddress(bind);
       return forward.open.flatMap(({ proto, ports }) =>
         transports(proto).flatMap((transport) =>
           parsePortList(ports).map((range) => ({ side, proto: transport, address, ports: range })),

@@ -75,5 +75,11 @@ function triggerCommand(trigger: Trigger): string {
     trigger.bind === undefined ? [] : ['--bind', trigger.bind],
     trigger.maxOpen === undefined ? [] : ['--max-open', trigger.maxOpen],
     trigger.closeFlows ? ['--close-flows'] : [],
+    // without these it would let in more than the one it stands for
+    (trigger.allow ?? []).flatMap((cidr) => ['--allow', cidr]),
+    (trigger.deny ?? []).flatMap((cidr) => ['--deny', cidr]),
+    trigger.maxFlows === undefined ? [] : ['--max-flows', String(trigger.maxFlows)],
+    trigger.rate === undefined ? [] : ['--rate', String(trigger.rate)],
+    trigger.idleFlow === undefined ? [] : ['--idle-flow', trigger.idleFlow],
   );
 }

@@ -1,6 +1,6 @@
 // What a rule will do, in a sentence a person would say.
 import { addressReach } from '../model/cidr.ts';
-import type { Forward, Listen, PortSet } from '../model/config.ts';
+import type { Forward, Listen, PortSet, Trigger } from '../model/config.ts';
 import { formatEndpoint } from '../model/endpoint.ts';
 import { triggerSets } from '../model/kinds.ts';
 
@@ -67,11 +67,38 @@ export function explain(forward: Forward): string {
       const address = listen.address ?? (via === 'relay' ? undefined : '*');
       return `${proto} ${ports} of ${machine} ${span === 0 ? 'leads' : 'lead'} to ${inside}, ${gatewayWords[via]}; ${whoConnects(address, machine)}${limits(forward)}`;
     }
-    case 'trigger': {
-      const from = forward.from?.length ? `a host of ${forward.from.join(', ')}` : 'a host inside';
-      const second =
-        forward.second === 'last' ? 'a second host takes it over' : 'a second host waits until it is closed';
-      return `when ${from} calls out to ${sets(triggerSets(forward.on))}, ${sets(forward.open)} opens towards it until nothing moved for ${forward.idle}; ${second}${limits(forward)}`;
-    }
+    case 'trigger':
+      return explainTrigger(forward);
   }
+}
+
+function explainTrigger(forward: Trigger): string {
+  const { via, from, to, idle, maxOpen, bind, second, closeFlows } = forward;
+  const byKernel = (forward.source ?? (via === 'nftables' ? 'kernel' : 'flows')) === 'kernel';
+  const host = from?.length ? `a host of ${from.join(', ')}` : 'a host inside';
+  const call = `calls out to ${sets(triggerSets(forward.on))}${to?.length ? ` in ${to.join(', ')}` : ''}`;
+  const through = byKernel ? 'through this machine' : 'through a forward of this program';
+  const everyAddress = bind === '*' || bind === '0.0.0.0' || bind === '::';
+  const { side, access: who } = {
+    relay: { side: everyAddress ? 'this machine' : (bind ?? '127.0.0.1'), access: whoConnects(bind, 'this machine') },
+    nftables: {
+      side: everyAddress || bind === undefined ? 'the outside of this machine' : bind,
+      access: whoConnects(bind ?? '*', 'this machine'),
+    },
+    router: { side: 'the router', access: whoConnects('*', 'the router') },
+    remote: {
+      side: everyAddress ? 'the SSH server it went over' : `${bind ?? '127.0.0.1'} of the SSH server it went over`,
+      access: whoConnects(bind, 'that server'),
+    },
+  }[via];
+  const many = forward.open.length > 1 || forward.open.some(({ proto, ports }) => proto === 'both' || /\D/.test(ports));
+  const opens = `${sets(forward.open)} ${many ? 'open' : 'opens'} towards it on ${side}`;
+  const end = `until nothing moved for ${idle}${maxOpen === undefined ? '' : `, or for ${maxOpen} at most`}`;
+  const rest = [
+    second === 'last' ? 'a second host takes it over' : 'a second host waits until it is closed',
+    // a rule made for one host ends with its connections
+    ...(closeFlows || (via === 'nftables' && !byKernel) ? ['what still runs when it closes is cut'] : []),
+    `${who}${limits(forward)}`,
+  ];
+  return `when ${host} ${call} ${through}, ${opens} ${end}; ${rest.join('; ')}`;
 }

@@ -283,7 +283,9 @@ function holderCell(row: ForwardRow, cells: number, glyphs: Glyphs, now: number)
   const left = Date.parse(opening.expiresAt) - now;
   const idleMs = row.config.kind === 'trigger' ? parseDuration(row.config.idle) : 0;
   const words = `${formatSpan(left)} left`;
-  const more = row.view.opened.length > 1 ? ` +${row.view.opened.length - 1}` : '';
+  // One of each address family may hold it.
+  const others = new Set(row.view.opened.map(({ host }) => host)).size - 1;
+  const more = others > 0 ? ` +${others}` : '';
   const barRoom = cells - textWidth(opening.host + more + words) - 2;
   // Where not even the holder fits beside it, how long it lasts is what matters.
   if (barRoom < 5) {

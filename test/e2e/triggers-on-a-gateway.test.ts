@@ -9,7 +9,7 @@ import { triggerCases } from '../support/trigger-cases.ts';
 import { answers, type Ground, must, opened, show, story } from '../support/trigger-ground.ts';
 import { until } from '../support/until.ts';
 
-const kernelMissing = netnsMissing() || missing('nft', 'conntrack');
+const kernelMissing = netnsMissing() || missing('nft', 'conntrack', 'socat');
 
 describe.skipIf(kernelMissing)('in the kernel', () => {
   let topology: Topology;

@@ -1,8 +1,9 @@
 // Triggers through the built program without privileges: by the engine's own flows, and on the far side of an SSH server.
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync } from 'node:fs';
+import { chownSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import net, { type Server } from 'node:net';
+import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { ForwardView } from '../../src/model/snapshot.ts';
 import { askFrom, loopbackHosts, portFreeOn, talker } from '../support/loopback-ground.ts';
@@ -249,6 +250,49 @@ describe.skipIf(missing('sshd', 'ssh') || process.getuid?.() !== 0)(
         await answers(ground, 'first');
         expect(await show(ground)).toMatchObject({ error: null, opened: [{ host: loopbackHosts.first }] });
       });
+
+      test.skipIf(missing('faketime'))(
+        'setting the clock closes nothing and keeps nothing open',
+        { timeout: 60_000 },
+        async () => {
+          const clock = path.join(home.dir, 'clock');
+          const set = (offset: string) => writeFileSync(clock, offset);
+          set('+0');
+          const triplet = `${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`;
+          const faked = [
+            'env',
+            `LD_PRELOAD=/usr/lib/${triplet}/faketime/libfaketimeMT.so.1`,
+            `FAKETIME_TIMESTAMP_FILE=${clock}`,
+            'FAKETIME_NO_CACHE=1',
+            'FAKETIME_DONT_FAKE_MONOTONIC=1',
+          ];
+          const ground = {
+            ...at(through()),
+            run: (words: readonly string[]) => runUnder([...prefix, ...faked], home, words),
+          };
+          await must(ground, 'map', 'proxy', String(ports.forward), `127.0.0.1:${ports.irc}`, '--up');
+          await must(ground, 'trigger', 'irc', ...trigger(), '--idle', '10s', '--up');
+          await ground.call('first');
+          await answers(ground, 'first');
+          const end = async () => Date.parse((await opened(ground))[0]?.expiresAt ?? '');
+          const minutes = (ms: number) => Math.round(ms / 60_000);
+          const before = await end();
+          set('+1h');
+          await until('the end by the new clock', async () => minutes((await end()) - before) === 60);
+          expect(await inbound()).toBe('first');
+
+          set('-2h');
+          await until('the end by that clock', async () => minutes((await end()) - before) === -120);
+          process.kill(await home.enginePid(), 'SIGKILL');
+          set('+3h');
+          expect(minutes((await end()) - before)).toBe(180);
+          await answers(ground, 'first');
+          await until('it to close', async () => (await opened(ground)).length === 0, { timeoutMs: 20_000 });
+          expect(await inbound()).toBeNull();
+          await must(ground, 'engine', 'stop');
+          for (const name of readdirSync('/dev/shm')) if (/faketime_/.test(name)) rmSync(`/dev/shm/${name}`);
+        },
+      );
 
       test('a thousand calls of a host are one claim', async () => {
         await relay();

@@ -8,7 +8,7 @@ import { type KernelUnderTest, kernelGateway, rule } from '../support/nftables.t
 import { missing } from '../support/tools.ts';
 import { until } from '../support/until.ts';
 
-const reason = netnsMissing() || missing('nft', 'conntrack');
+const reason = netnsMissing() || missing('nft', 'conntrack', 'socat');
 const outside = addresses.gatewayWan.v4;
 const irc = (more: Partial<KernelTrigger> = {}): KernelTrigger => ({
   name: 'irc',

@@ -109,7 +109,8 @@ test('the owner and its time follow the rules, whatever comes in what order', ()
     [
       host.map(claim),
       host.map(touch),
-      fc.nat(700).map(pass),
+      // the edges too: to the very end of a time
+      fc.oneof(fc.nat(700), fc.constantFrom(100, 300, 500, 1000)).map(pass),
       fc.constant(tick),
       fc.tuple(host, fc.integer({ min: 1, max: 2000 })).map(([who, ms]) => openManually(who, ms)),
       fc.constant(close),

@@ -13,6 +13,8 @@ export const tools = {
   socat: { package: 'socat' },
   miniupnpd: { package: 'miniupnpd' },
   tmux: { package: 'tmux' },
+  socat: { package: 'socat' },
+  faketime: { package: 'faketime' },
 } as const;
 
 export type Tool = keyof typeof tools;

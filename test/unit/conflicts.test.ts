@@ -59,6 +59,12 @@ describe('two forwards that want the same', () => {
       'tcp 113',
     ],
     [
+      'a mapping on an address and a trigger on an interface',
+      mapping('a', 'nftables', { address: '203.0.113.5', port: 113 }),
+      { ...trigger('b', [{ proto: 'tcp', ports: '113' }]), bind: 'wan0' },
+      'tcp 113',
+    ],
+    [
       'two triggers',
       trigger('a', [{ proto: 'udp', ports: '53' }]),
       trigger('b', [{ proto: 'both', ports: '53' }]),

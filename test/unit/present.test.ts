@@ -82,7 +82,46 @@ const rules: readonly (readonly [string, Record<string, unknown>, readonly strin
       idle: '5m',
     },
     ['sallyport trigger irc --on tcp/6667 --open tcp/113 --via relay --idle 5m'],
-    'when a host inside calls out to TCP 6667, TCP 113 opens towards it until nothing moved for 5m; a second host waits until it is closed',
+    'when a host inside calls out to TCP 6667 through a forward of this program, TCP 113 opens towards it on 127.0.0.1 until nothing moved for 5m; a second host waits until it is closed; only programs on this machine can connect',
+  ],
+  [
+    'trigger in the kernel, with all it can have',
+    {
+      kind: 'trigger',
+      name: 'game',
+      via: 'nftables',
+      on: { proto: 'udp', ports: '27950' },
+      open: [
+        { proto: 'both', ports: '27960' },
+        { proto: 'tcp', ports: '80-90' },
+      ],
+      idle: '10m',
+      second: 'last',
+      from: ['192.168.1.0/24'],
+      to: ['203.0.113.0/24'],
+      maxOpen: '2h',
+      closeFlows: true,
+      allow: ['198.51.100.0/24'],
+      maxFlows: 5,
+    },
+    [
+      'sallyport trigger game --on udp/27950 --open both/27960,tcp/80-90 --via nftables --idle 10m --second last --from 192.168.1.0/24 --to 203.0.113.0/24 --max-open 2h --close-flows --allow 198.51.100.0/24 --max-flows 5',
+    ],
+    'when a host of 192.168.1.0/24 calls out to UDP 27950 in 203.0.113.0/24 through this machine, TCP and UDP 27960 and TCP 80-90 open towards it on the outside of this machine until nothing moved for 10m, or for 2h at most; a second host takes it over; what still runs when it closes is cut; everybody who reaches this machine can connect, but only 198.51.100.0/24 may connect, at most 5 at a time',
+  ],
+  [
+    'trigger on the far side',
+    {
+      kind: 'trigger',
+      name: 'ftp',
+      via: 'remote',
+      on: { proto: 'tcp', ports: '21' },
+      open: [{ proto: 'tcp', ports: '50000-50010' }],
+      idle: '5m',
+      bind: '*',
+    },
+    ["sallyport trigger ftp --on tcp/21 --open tcp/50000-50010 --via remote --idle 5m --bind '*'"],
+    'when a host inside calls out to TCP 21 through a forward of this program, TCP 50000-50010 open towards it on the SSH server it went over until nothing moved for 5m; a second host waits until it is closed; everybody who reaches that server can connect',
   ],
 ];
 

@@ -2,7 +2,10 @@ import stringWidth from 'string-width';
 import { expect, test } from 'vitest';
 import { colours } from '../../src/cli/paint.ts';
 import { viewTable } from '../../src/cli/views.ts';
+import { Forward } from '../../src/model/config.ts';
 import type { ForwardView } from '../../src/model/snapshot.ts';
+import { forwardLayout, forwardLine } from '../../src/present/forwards.ts';
+import { unicodeGlyphs } from '../../src/present/glyphs.ts';
 import { renderTable, shorten } from '../../src/present/table.ts';
 
 const now = new Date('2026-11-22T13:45:00.000Z');
@@ -94,4 +97,28 @@ test('wide characters count as two, and a cut never leaves half of one', () => {
 test('control sequences from outside never reach the terminal', () => {
   const [, line] = renderTable([{ title: 'A' }], [['x\u001b]0;title\u0007\u001b[2Jy\nz']], { width: null });
   expect(line).toBe('xy z');
+});
+
+test.each([
+  [['192.168.1.20', '192.168.1.20'], '192.168.1.20 ▕████'],
+  [['192.168.1.20', '2001:db8::20'], '192.168.1.20 +1 ▕███'],
+])('a trigger open for %j says who holds it', (hosts, shown) => {
+  const config = Forward.parse({
+    kind: 'trigger',
+    name: 'irc',
+    via: 'nftables',
+    on: { proto: 'tcp', ports: '6667' },
+    open: [{ proto: 'both', ports: '113' }],
+    idle: '10m',
+  });
+  const opened = hosts.map((host, i) => ({
+    proto: (['tcp', 'udp'] as const)[i] ?? 'tcp',
+    ports: '113',
+    host,
+    expiresAt: '2026-11-22T13:55:00.000Z',
+  }));
+  const rows = [{ view: { ...base, kind: 'trigger' as const, opened }, config, samples: [] }];
+  const layout = forwardLayout('triggers', rows, 120, 5, now.getTime(), unicodeGlyphs);
+  const [line = []] = rows.map((row) => forwardLine('triggers', layout, row, now.getTime(), unicodeGlyphs));
+  expect(line.map(({ text }) => text).join('')).toContain(shown);
 });
