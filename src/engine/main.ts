@@ -142,7 +142,10 @@ async function main(): Promise<void> {
 
 main().catch((error: unknown) => {
   const { code, message, hint } = toFailure(homeFailure(error));
-  if (process.argv[2] === 'run') process.stderr.write(`sallyport: ${message}\ntry: ${hint}\n`);
+  const [mode, form] = process.argv.slice(2);
+  const said =
+    form === '--json' ? JSON.stringify({ error: { code, message, hint } }) : `sallyport: ${message}\ntry: ${hint}`;
+  if (mode === 'run') process.stderr.write(`${said}\n`);
   // Another engine won the race: whoever started this one will find that one.
   else if (code !== 'engine_busy') process.stderr.write(`${JSON.stringify({ code, message, hint })}\n`);
   process.exit(1);

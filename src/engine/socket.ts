@@ -42,7 +42,11 @@ export async function claimSocket(file: string): Promise<net.Server> {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
       }
       if (attempt > 20 || (await answers(file))) {
-        throw new SallyportError('engine_busy', `another engine holds ${file}`, 'end it first: sallyport engine stop');
+        throw new SallyportError(
+          'engine_busy',
+          `the home is in use: another engine holds ${file}`,
+          'end it first: sallyport engine stop',
+        );
       }
       await setAside(file);
     }

@@ -102,7 +102,8 @@ async function clear({ engineFile, env, home }: Context): Promise<void> {
 }
 
 /** Becomes the engine: what a service manager started is what it watches. */
-function run({ engineFile, env }: Context): void {
-  process.execve?.(process.execPath, [process.execPath, engineFile, 'run'], env as Record<string, string>);
+function run({ engineFile, env, json }: Context): void {
+  const words = [process.execPath, engineFile, 'run', ...(json ? ['--json'] : [])];
+  process.execve?.(process.execPath, words, env as Record<string, string>);
   throw new SallyportError('unsupported', 'engine run: this Node.js cannot become another program', 'use Node.js 24');
 }
