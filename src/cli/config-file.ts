@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { Config, emptyConfig } from '../model/config.ts';
+import type { Config } from '../model/config.ts';
 import { SallyportError } from '../model/errors.ts';
 import type { Home } from '../model/home.ts';
 
@@ -9,6 +9,8 @@ import type { Home } from '../model/home.ts';
  */
 export async function readConfigFile(home: Home, read: (file: string) => Promise<string>): Promise<Config> {
   const file = path.join(home.configDir, 'config.json');
+  // Most commands ask the engine and have no use for the schema, which takes longer to make than they take to answer.
+  const { Config, emptyConfig } = await import('../model/config.ts');
   let text: string;
   try {
     text = await read(file);
