@@ -37,6 +37,8 @@ export function announce(before: Snapshot, after: Snapshot): Announcement[] {
   const news: Announcement[] = [];
   for (const [name, entry] of Object.entries(after.forwards)) {
     const old = before.forwards[name];
+    // At the start each of many forwards changes once, and all are looked at each time.
+    if (old === entry && before.links === after.links) continue;
     const sameLink = linkChain(after.links, entry.link).every((id) => before.links[id] === after.links[id]);
     if (old === entry && sameLink) continue;
     const view = viewForward(entry, after.links);

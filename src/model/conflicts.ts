@@ -22,7 +22,19 @@ function claimAddress(address: string | undefined): string {
   return normalAddress(address) ?? address;
 }
 
-function claimsOf(forward: Forward): Claim[] {
+const known = new WeakMap<Forward, readonly Claim[]>();
+
+/** Each forward is held against every other one, and none of them changes in place. */
+function claimsOf(forward: Forward): readonly Claim[] {
+  let claims = known.get(forward);
+  if (claims === undefined) {
+    claims = readClaims(forward);
+    known.set(forward, claims);
+  }
+  return claims;
+}
+
+function readClaims(forward: Forward): Claim[] {
   switch (forward.kind) {
     case 'local':
     case 'dynamic':
