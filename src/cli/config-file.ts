@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { type Config, emptyConfig } from '../model/config.ts';
-import { configFileName, lastGoodName, parseConfig, repairHint } from '../model/config-text.ts';
+import type { Config } from '../model/config.ts';
 import { SallyportError } from '../model/errors.ts';
 import type { Home } from '../model/home.ts';
 
@@ -11,6 +10,11 @@ import type { Home } from '../model/home.ts';
  * @throws SallyportError `config_invalid` or `config_newer`
  */
 export async function readConfigFile({ configDir }: Home): Promise<Config> {
+  // Most commands ask the engine and have no use for the schema, which takes longer to make than they take to answer.
+  const [{ emptyConfig }, { configFileName, lastGoodName, parseConfig, repairHint }] = await Promise.all([
+    import('../model/config.ts'),
+    import('../model/config-text.ts'),
+  ]);
   const file = path.join(configDir, configFileName);
   const aside = path.join(configDir, lastGoodName);
   let text: string;

@@ -1,5 +1,5 @@
-import stringWidth from 'string-width';
 import { graphemesOf } from './graphemes.ts';
+import { textWidth } from './line.ts';
 import { safeText } from './sanitize.ts';
 
 export interface Column {
@@ -24,11 +24,11 @@ const gap = '  ';
 
 /** `text` in at most `width` cells, an ellipsis where something is missing. */
 export function shorten(text: string, width: number): string {
-  if (stringWidth(text) <= width) return text;
+  if (textWidth(text) <= width) return text;
   let kept = '';
   let used = 0;
   for (const { segment } of graphemesOf(text)) {
-    const cells = stringWidth(segment);
+    const cells = textWidth(segment);
     if (used + cells > width - 1) break;
     kept += segment;
     used += cells;
@@ -37,7 +37,7 @@ export function shorten(text: string, width: number): string {
 }
 
 function pad(text: string, width: number, align: Column['align']): string {
-  const space = ' '.repeat(Math.max(0, width - stringWidth(text)));
+  const space = ' '.repeat(Math.max(0, width - textWidth(text)));
   return align === 'right' ? space + text : text + space;
 }
 
@@ -82,7 +82,7 @@ export function renderTable(
 }
 
 const naturalWidths = (columns: readonly Column[], cells: readonly (readonly string[])[]) =>
-  columns.map(({ title }, i) => Math.max(stringWidth(title), ...cells.map((row) => stringWidth(row[i] ?? ''))));
+  columns.map(({ title }, i) => Math.max(textWidth(title), ...cells.map((row) => textWidth(row[i] ?? ''))));
 
 /** Takes `excess` cells from the columns that can be shortened, the widest first; false when they have not enough. */
 function shrink(columns: readonly Column[], shown: readonly number[], widths: number[], excess: number): boolean {

@@ -10,6 +10,8 @@ export interface Terminal {
   readonly pid: number;
   /** All bytes the program has written. */
   output(): string;
+  /** Called whenever it has written more; returns the way to unsubscribe. */
+  onOutput(listener: () => void): () => void;
   lines(): Promise<string[]>;
   text(): Promise<string>;
   press(...keys: string[]): void;
@@ -78,9 +80,11 @@ export function openTerminal(
     env: { ...Object.fromEntries(inherited), TERM: 'xterm-256color', COLORTERM: 'truecolor', LANG: 'C.UTF-8', ...env },
   });
   let output = '';
+  const listeners = new Set<() => void>();
   child.onData((data) => {
     output += data;
     screen.write(data);
+    for (const listener of [...listeners]) listener();
   });
   screen.onData((data) => child.write(data));
   screen.parser.registerOscHandler(11, (asked) => {
@@ -124,6 +128,10 @@ export function openTerminal(
     screen,
     pid: child.pid,
     output: () => output,
+    onOutput(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
     lines,
     text,
     press(...keys) {

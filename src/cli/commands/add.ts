@@ -13,7 +13,8 @@ export function registerAdd(program: Command, context: Context): void {
     .description('Make an SSH tunnel, or several: each -L, -R and -D makes one.');
   const typed = declareAdd(command);
   command.action(async (name: string, dest: string, more: string[], flags: AddFlags) => {
-    await store(context, readAdd({ name, dest, more, typed }, flags, placeOf(context)));
+    const { Forward } = await import('../../model/config.ts');
+    await store(context, readAdd({ name, dest, more, typed }, flags, placeOf(context), Forward));
   });
 }
 

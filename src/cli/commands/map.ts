@@ -26,10 +26,11 @@ export function registerMap(program: Command, context: Context): void {
   declareMap(command);
   command.action(async (name: string, external: string, internal: string | undefined, flags: MapFlags) => {
     const place = placeOf(context);
+    const { Forward } = await import('../../model/config.ts');
     const request =
       flags.preset === undefined
-        ? readMap({ name, external, internal }, flags, place)
-        : readPresetMap({ name, host: external, extra: internal }, flags.preset, flags, place);
+        ? readMap({ name, external, internal }, flags, place, Forward)
+        : readPresetMap({ name, host: external, extra: internal }, flags.preset, flags, place, Forward);
     await store(context, request);
     if (!request.json) await warn(context, request);
   });

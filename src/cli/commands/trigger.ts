@@ -23,10 +23,11 @@ export function registerTrigger(program: Command, context: Context): void {
   command.action(async (name: string, flags: TriggerFlags) => {
     if (flags.try !== undefined) return tryOut(context, name, flags.try, flags.json === true);
     const place = placeOf(context);
+    const { Forward } = await import('../../model/config.ts');
     const request =
       flags.preset === undefined
-        ? readTrigger(name, flags, place)
-        : readPresetTrigger(name, flags.preset, flags, place);
+        ? readTrigger(name, flags, place, Forward)
+        : readPresetTrigger(name, flags.preset, flags, place, Forward);
     await store(context, request);
   });
 }

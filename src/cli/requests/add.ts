@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { Forward } from '../../model/config.ts';
+import type { Forward, ForwardSchema } from '../../model/config.ts';
 import type { ForwardSpec } from '../../model/endpoint.ts';
 import { SallyportError } from '../../model/errors.ts';
 import { checked } from '../checked.ts';
@@ -46,6 +46,7 @@ export function readAdd(
   words: { name: string; dest: string; more: readonly string[]; typed: readonly TypedSpec[] },
   flags: AddFlags,
   place: Place,
+  schema: ForwardSchema,
 ): NewForwards {
   const specs = readSpecs(words.typed, words.more);
   const common = withoutNulls(commonFields(flags, place));
@@ -62,7 +63,7 @@ export function readAdd(
   };
   const forwards = specs.map((spec, i) =>
     checked(
-      Forward,
+      schema,
       { name: specs.length === 1 ? words.name : `${words.name}-${i + 1}`, ...specFields(spec), ...shared },
       'sallyport add --help',
     ),
@@ -94,10 +95,10 @@ export function readLogin(text: string, place: Place) {
 }
 
 /** The words after `add` as what they ask for. */
-export function parseAdd(argv: readonly string[], place: Place): NewForwards {
+export function parseAdd(argv: readonly string[], place: Place, schema: ForwardSchema): NewForwards {
   const command = new Command('add').exitOverride().configureOutput({ writeErr: () => {} });
   const typed = declareAdd(command);
   command.parse([...argv], { from: 'user' });
   const [name, dest, more] = command.processedArgs as [string, string, string[]];
-  return readAdd({ name, dest, more, typed }, command.opts<AddFlags>(), place);
+  return readAdd({ name, dest, more, typed }, command.opts<AddFlags>(), place, schema);
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { normalAddress } from '../../model/cidr.ts';
-import { Forward, type Mapping } from '../../model/config.ts';
+import type { ForwardSchema, Mapping } from '../../model/config.ts';
 import { SallyportError } from '../../model/errors.ts';
 import { type PortRange, parsePortRange, portCount } from '../../model/ports.ts';
 import { checked } from '../checked.ts';
@@ -99,6 +99,7 @@ export function readMap(
   words: { name: string; external: string; internal: string | undefined },
   flags: MapFlags,
   place: Place,
+  schema: ForwardSchema,
 ): NewForwards {
   const { name, external, internal } = words;
   if (internal === undefined)
@@ -112,13 +113,13 @@ export function readMap(
     listen: externalFields(range, flags.bind),
     target: parseInternal(internal, range),
   };
-  return newForwards([forward], flags);
+  return newForwards([forward], flags, schema);
 }
 
 /** Checked against the schema, with what the flags say about starting them. */
-export function newForwards(forwards: readonly unknown[], flags: CommonFlags): NewForwards {
+export function newForwards(forwards: readonly unknown[], flags: CommonFlags, schema: ForwardSchema): NewForwards {
   return {
-    forwards: forwards.map((forward) => checked(Forward, forward, 'see --help for the forms')),
+    forwards: forwards.map((forward) => checked(schema, forward, 'see --help for the forms')),
     up: flags.up === true,
     waitMs: waitMs(flags.wait, 15),
     json: flags.json === true,

@@ -1,3 +1,4 @@
+import type { ForwardSchema } from '../../model/config.ts';
 import { SallyportError } from '../../model/errors.ts';
 import { findPreset, presetMappings } from '../../model/presets.ts';
 import { findTriggerPreset } from '../../model/trigger-presets.ts';
@@ -13,6 +14,7 @@ export function readPresetMap(
   preset: string,
   flags: MapFlags,
   place: Place,
+  schema: ForwardSchema,
 ): NewForwards {
   const { name, host, extra } = words;
   if (extra !== undefined) {
@@ -34,12 +36,18 @@ export function readPresetMap(
       target: parseInternal(host, range),
     };
   });
-  return newForwards(forwards, flags);
+  return newForwards(forwards, flags, schema);
 }
 
 /** `trigger NAME --preset PRESET`: the preset's ports and idle time; other flags go on top. */
-export function readPresetTrigger(name: string, preset: string, flags: TriggerFlags, place: Place): NewForwards {
+export function readPresetTrigger(
+  name: string,
+  preset: string,
+  flags: TriggerFlags,
+  place: Place,
+  schema: ForwardSchema,
+): NewForwards {
   const { on, open, idle } = findTriggerPreset(preset);
   const own = withoutNulls({ ...commonFields(flags, place), ...triggerFields(flags) });
-  return newForwards([{ name, kind: 'trigger', on: on.length === 1 ? on[0] : on, open, idle, ...own }], flags);
+  return newForwards([{ name, kind: 'trigger', on: on.length === 1 ? on[0] : on, open, idle, ...own }], flags, schema);
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { parseCidr } from '../../model/cidr.ts';
-import type { PortSet, Trigger } from '../../model/config.ts';
+import type { ForwardSchema, PortSet, Trigger } from '../../model/config.ts';
 import { SallyportError } from '../../model/errors.ts';
 import { formatPortRange, parsePortRange } from '../../model/ports.ts';
 import { type CommonFlags, collect, commonFields, declareCommon, duration, withoutNulls } from '../flags/common.ts';
@@ -92,7 +92,7 @@ export function triggerFields(flags: TriggerFlags): Partial<Record<keyof Trigger
   };
 }
 
-export function readTrigger(name: string, flags: TriggerFlags, place: Place): NewForwards {
+export function readTrigger(name: string, flags: TriggerFlags, place: Place, schema: ForwardSchema): NewForwards {
   if (flags.on === undefined || flags.open === undefined) {
     throw new SallyportError(
       'usage',
@@ -101,5 +101,5 @@ export function readTrigger(name: string, flags: TriggerFlags, place: Place): Ne
     );
   }
   const fields = withoutNulls({ ...commonFields(flags, place), ...triggerFields(flags) });
-  return newForwards([{ name, kind: 'trigger', ...fields }], flags);
+  return newForwards([{ name, kind: 'trigger', ...fields }], flags, schema);
 }

@@ -8,7 +8,7 @@ import { Forward } from '../../../src/model/config.ts';
 import { SallyportError } from '../../../src/model/errors.ts';
 
 const place = { cwd: '/work', userHome: '/home/ops', now: new Date('2026-11-22T12:00:00.000Z') };
-const add = (...words: string[]) => parseAdd(words, place);
+const add = (...words: string[]) => parseAdd(words, place, Forward);
 const codeOf = (run: () => unknown) => {
   try {
     run();
@@ -132,7 +132,7 @@ describe('map', () => {
   test('the flags become the mapping', () => {
     const words = { name: 'g', external: '25565-25570', internal: '192.168.1.20' };
     const flags = { proto: 'both', via: 'nftables', bind: '0.0.0.0', force: true, session: 'home' };
-    expect(readMap(words, flags, place).forwards).toEqual([
+    expect(readMap(words, flags, place, Forward).forwards).toEqual([
       {
         name: 'g',
         kind: 'mapping',
@@ -145,8 +145,8 @@ describe('map', () => {
         target: { host: '192.168.1.20', port: 25565 },
       },
     ]);
-    expect(codeOf(() => readMap(words, { via: 'pigeon' }, place))).toBe('bad_value');
-    expect(codeOf(() => readMap({ ...words, internal: undefined }, {}, place))).toBe('usage');
+    expect(codeOf(() => readMap(words, { via: 'pigeon' }, place, Forward))).toBe('bad_value');
+    expect(codeOf(() => readMap({ ...words, internal: undefined }, {}, place, Forward))).toBe('usage');
   });
 });
 
@@ -172,7 +172,7 @@ describe('trigger', () => {
       from: ['192.168.1.0/24'],
       closeFlows: true,
     };
-    expect(readTrigger('irc', { ...flags, second: 'last', maxOpen: '1h' }, place).forwards).toEqual([
+    expect(readTrigger('irc', { ...flags, second: 'last', maxOpen: '1h' }, place, Forward).forwards).toEqual([
       {
         name: 'irc',
         kind: 'trigger',
@@ -191,7 +191,7 @@ describe('trigger', () => {
         closeFlows: true,
       },
     ]);
-    expect(codeOf(() => readTrigger('irc', { on: ['tcp/1'] }, place))).toBe('usage');
+    expect(codeOf(() => readTrigger('irc', { on: ['tcp/1'] }, place, Forward))).toBe('usage');
   });
 });
 
