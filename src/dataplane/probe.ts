@@ -69,7 +69,7 @@ export class Prober {
   }
 
   private async tryOnce(): Promise<void> {
-    if (!(await isUp(this.link)) || this.stopping.signal.aborted) return;
+    if (this.link?.up === false || this.stopping.signal.aborted) return;
     const limit = new AbortController();
     const timer = setTimeout(() => {
       limit.abort(new SallyportError('target_timeout', `no answer within ${timeoutMs / 1000} s`));
@@ -102,17 +102,4 @@ export class Prober {
       ok ? { ok, at, ms } : { ok, at, error: { code: 'probe_failed', message: (error as Error).message, hint } },
     );
   }
-}
-
-/** Whether the link is up at this moment. */
-async function isUp(link: Link | null): Promise<boolean> {
-  if (link === null) return true;
-  const now = new AbortController();
-  const up = link.ready(now.signal).then(
-    () => true,
-    () => false,
-  );
-  // A link that is up resolves at once; for any other there is no waiting.
-  setImmediate(() => now.abort(new SallyportError('host_lost', 'not up')));
-  return up;
 }

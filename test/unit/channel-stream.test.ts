@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ChannelStream, maxWindowBytes, WindowBudget } from '../../src/dataplane/carriers/ssh2/channel-stream.ts';
 import type { Internals } from '../../src/dataplane/carriers/ssh2/internals.ts';
+import { until } from '../support/until.ts';
 
 const first = 2 << 20;
 
@@ -173,6 +174,15 @@ describe('receive window', () => {
       await turn();
       expect(peer.credit).toBe(first - 20_000);
     }
+  });
+
+  test('a channel on which nobody speaks first gives a sign of life, and no other does', async () => {
+    const [silent, spoken] = [new Peer(), new Peer()];
+    for (const { stream } of [silent, spoken]) stream.greet();
+    spoken.stream.write('a');
+    await until('the sign', () => silent.credit === first + 1);
+    expect(spoken.credit).toBe(first);
+    expect(spoken.sent).toEqual(['a']);
   });
 
   test('a peer that sends more than it may is cut off', async () => {

@@ -36,6 +36,8 @@ export interface Carrier {
 /** A kept SSH connection. It reconnects by itself; what waits on it need not know. */
 export interface Link extends Carrier {
   readonly id: string;
+  /** Whether it is up at this moment. */
+  readonly up: boolean;
   /** Counts a user in; the first starts the connection. The function given back counts it out, once. */
   hold(): () => void;
   /** Resolves when up; rejects when it has failed for good, or at the signal. */

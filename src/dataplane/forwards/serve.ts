@@ -64,6 +64,11 @@ export async function serve(client: Duplex, flow: Flow, service: Service): Promi
  * @throws SallyportError as `Carrier.dial`, `host_lost` when the link stays away
  */
 export async function dialOver(link: Link, target: Target, origin: Origin, signal: AbortSignal): Promise<Duplex> {
+  if (!link.up) await comesBack(link, signal);
+  return link.dial(target, origin, signal);
+}
+
+async function comesBack(link: Link, signal: AbortSignal): Promise<void> {
   const patience = new AbortController();
   const giveUp = () => patience.abort(signal.reason);
   const timer = setTimeout(
@@ -79,5 +84,4 @@ export async function dialOver(link: Link, target: Target, origin: Origin, signa
     clearTimeout(timer);
     signal.removeEventListener('abort', giveUp);
   }
-  return link.dial(target, origin, signal);
 }

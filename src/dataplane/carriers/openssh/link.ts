@@ -72,6 +72,10 @@ class OpensshLink implements ManagedLink {
     return far.listen(at, accept, signal);
   }
 
+  get up(): boolean {
+    return this.keeper.up !== null;
+  }
+
   hold(): () => void {
     return this.keeper.hold();
   }

@@ -96,8 +96,9 @@ export class Ssh2Connection implements Connection {
           return;
         }
         const stream = this.track(new ChannelStream(internals(this.client), channel as OpenedChannel, this.budget));
-        if (signal.aborted) stream.destroy();
-        else resolve(stream);
+        if (signal.aborted) return void stream.destroy();
+        stream.greet();
+        resolve(stream);
       };
       try {
         if ('socket' in target) this.client.openssh_forwardOutStreamLocal(target.socket, opened);

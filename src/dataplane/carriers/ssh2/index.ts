@@ -57,6 +57,10 @@ class Ssh2Link implements ManagedLink {
       }) ?? (() => {});
   }
 
+  get up(): boolean {
+    return this.keeper.up !== null;
+  }
+
   hold(): () => void {
     const releaseVia = this.context.via?.hold();
     const release = this.keeper.hold();
