@@ -11,11 +11,13 @@ import { createRouterGateway, type RouterGateway } from '../gateways/router/rout
 import { version } from '../model/build.ts';
 import type { Config, Forward, SshForward } from '../model/config.ts';
 import { ClaimBook, conflictError } from '../model/conflicts.ts';
+import { toFailure } from '../model/errors.ts';
 import type { EventLevel } from '../model/event.ts';
 import type { Counters } from '../model/flow.ts';
 import type { Home } from '../model/home.ts';
 import type { LinkSpec } from '../model/host.ts';
 import { isSshForward } from '../model/kinds.ts';
+import { checkForward } from '../model/rules.ts';
 import { linkChain, type Snapshot, type TriggerHistory } from '../model/snapshot.ts';
 import type { ListenerStatus, ProbeStatus } from '../model/state.ts';
 import { unusualCodes } from '../model/unusual.ts';
@@ -269,24 +271,27 @@ export function createEngine(options: EngineOptions): Engine {
     else mappings.onRelay(id.slice(0, id.indexOf('/')), status);
   }
 
-  /** The enabled forwards that can be. Only a file edited by hand can hold a conflict: the first of two keeps the port. */
-  const withoutConflicts = (config: Config): Config => {
+  /** The enabled forwards that can be. Only a file edited by hand can hold another: of two in conflict the first keeps the port. */
+  const soundPart = (config: Config): Config => {
     const held = new ClaimBook();
-    const forwards = config.forwards.filter((forward) => {
-      if (!forward.enabled) return false;
-      const conflict = held.conflict(forward);
-      if (conflict === null) {
+    const accepted: Forward[] = [];
+    for (const forward of config.forwards) {
+      if (!forward.enabled) continue;
+      try {
+        checkForward(forward);
+        const conflict = held.conflict(forward);
+        if (conflict !== null) throw conflictError(forward, conflict);
         held.add(forward);
-        return true;
+        accepted.push(forward);
+      } catch (error) {
+        onStatus(forward.name, { is: 'failed', error: toFailure(error) });
       }
-      onStatus(forward.name, { is: 'failed', error: conflictError(forward, conflict).failure });
-      return false;
-    });
-    return { ...config, forwards };
+    }
+    return { ...config, forwards: accepted };
   };
 
   function reconcile(config: Config): void {
-    const effective = withoutConflicts(config);
+    const effective = soundPart(config);
     const should = new Map<string, RunRequest>();
     for (const forward of effective.forwards) {
       if (forward.kind === 'trigger' || (!isSshForward(forward) && forward.via !== 'relay')) continue;

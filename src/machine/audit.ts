@@ -122,7 +122,9 @@ function inPorts(list: string, port: number): boolean {
 const leadsNowhere = ({ view }: { view: ForwardView }): FindingCode | null =>
   view.state === 'degraded' ? 'target_silent' : null;
 
-function targetPort(config: Forward): number {
+/** The port inside that one outside leads to; 0 where there is none. */
+function targetPort(config: Forward, port: number): number {
+  if (config.kind === 'mapping') return config.target.port + port - config.listen.port;
   return 'target' in config && config.target !== undefined && 'port' in config.target ? config.target.port : 0;
 }
 
@@ -133,7 +135,7 @@ function ownRow(listener: Listener, forward: AuditEvidence['forwards'][number]):
   const byAddress = reachOf(address);
   const reach = narrower(byAddress, listReach(config.allow));
   const open = byAddress !== 'host' && listsNothing(config.allow);
-  const sensitive = isSensitivePort(port) || isSensitivePort(targetPort(config));
+  const sensitive = isSensitivePort(port) || isSensitivePort(targetPort(config, port));
   const socks = config.kind === 'dynamic' && config.login === undefined && byAddress !== 'host';
   // What a trigger opens is open on purpose, to one host and for a time.
   const meant = config.kind === 'trigger';
@@ -146,6 +148,23 @@ function ownRow(listener: Listener, forward: AuditEvidence['forwards'][number]):
   ]);
   const layer = byAddress === 'host' || !(config.allow?.length || config.deny?.length) ? 'address' : 'list';
   return { proto, address, port, owner: view.name, reach, layer, finding };
+}
+
+/** Whether the kernel gives a mapping what would else come to this listener, or some of it. */
+function takesFrom(
+  { proto, external, internal }: KernelMapping,
+  { proto: its, address, port }: Listener,
+  listeners: readonly Listener[],
+): boolean {
+  if (proto !== its || port < external.first || external.last < port) return false;
+  const six = internal.address.includes(':');
+  if (address.includes(':') !== six) {
+    // One on `::` takes IPv4 as well, unless somebody else listens there for it.
+    const both = address === '::' && !six;
+    if (!both || listeners.some((one) => one.proto === its && one.port === port && one.address === '0.0.0.0'))
+      return false;
+  }
+  return external.address === null || reachOf(address) === 'world' || normalAddress(external.address) === address;
 }
 
 /** Where routers announce a restart or another address (RFC 6886 3.2.1, RFC 6887 14.1); the engine only listens there. */
@@ -164,13 +183,7 @@ function foreignRow(listener: Listener, evidence: AuditEvidence): AuditRow {
   const { first, last } = evidence.clientPorts ?? { first: 32_768, last: 60_999 };
   const clientSocket =
     proto === 'udp' && ((first <= port && port <= last) || port === 68 || port === 546 || port === 5353);
-  const shadowed = evidence.kernelMappings.some(
-    ({ proto: mapped, external }) =>
-      mapped === proto &&
-      external.first <= port &&
-      port <= external.last &&
-      (external.address === null || reach === 'world' || normalAddress(external.address) === address),
-  );
+  const shadowed = evidence.kernelMappings.some((mapping) => takesFrom(mapping, listener, evidence.listeners));
   const unmanaged: FindingCode | null = sshServer
     ? 'ssh_server'
     : clientSocket

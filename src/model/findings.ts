@@ -25,6 +25,11 @@ export const findings = {
     message: 'a SOCKS server without a password, kept by its source list alone',
     advice: 'give it a login as well',
   },
+  target_silent: {
+    level: 'medium',
+    message: 'leads to nothing: the target does not answer',
+    advice: 'start the target, or take the forward down',
+  },
   open_to_world: {
     level: 'medium',
     message: 'open to the world without a source list',
@@ -50,6 +55,11 @@ export const findings = {
     message: 'the router lets the whole world in; it cannot enforce a source list',
     advice: 'take it down when it is not needed, or give it a time with --for',
   },
+  shadowed: {
+    level: 'medium',
+    message: 'a kernel mapping takes this port away from the program that listens on it',
+    advice: 'move the mapping or the program to another port',
+  },
   unmanaged_world: {
     level: 'medium',
     message: 'a listener nobody manages, on every address',
@@ -59,16 +69,6 @@ export const findings = {
     level: 'medium',
     message: "a client's -R forward, held by sshd, beyond this machine",
     advice: 'set GatewayPorts no, or limit it with PermitListen',
-  },
-  shadowed: {
-    level: 'medium',
-    message: 'a kernel mapping takes this port away from the program that listens on it',
-    advice: 'move the mapping or the program to another port',
-  },
-  target_silent: {
-    level: 'medium',
-    message: 'leads to nothing: the target does not answer',
-    advice: 'start the target, or take the forward down',
   },
   rule_shadowed: {
     level: 'low',

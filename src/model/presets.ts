@@ -18,6 +18,7 @@ export const presetCategories = [
   'media',
   'file sharing',
   'databases',
+  'management',
   'peers',
 ] as const;
 export type PresetCategory = (typeof presetCategories)[number];
@@ -89,6 +90,17 @@ export const presets: readonly Preset[] = [
     ],
     ['project-zomboid', 'Project Zomboid', [udp('16261-16262')], 'pzwiki.net: dedicated server'],
     ['7-days-to-die', '7 Days to Die', [both('26900'), udp('26901-26903')], '7daystodie.wiki.gg: server'],
+    [
+      'fivem',
+      'FiveM, RedM',
+      [both('30120')],
+      'docs.fivem.net: setting up a server, endpoint_add_tcp and endpoint_add_udp',
+    ],
+    ['arma3', 'Arma 3', [udp('2302-2306')], 'community.bistudio.com: Arma 3 dedicated server'],
+    ['enshrouded', 'Enshrouded', [udp('15636-15637')], 'enshrouded.zendesk.com: dedicated server configuration'],
+    ['v-rising', 'V Rising', [udp('9876-9877')], 'github.com/StunlockStudios: vrising-dedicated-server-instructions'],
+    ['unturned', 'Unturned', [udp('27015-27016')], 'docs.smartlydressedgames.com: hosting, port forwarding'],
+    ['starbound', 'Starbound', [tcp('21025')], 'starbounder.org: guide to server administration'],
     ['quake3', 'Quake III Arena', [udp('27960')], 'ioquake3.org: system administrator guide'],
     ['xonotic', 'Xonotic', [udp('26000')], iana('quake')],
     ['teeworlds', 'Teeworlds, DDraceNetwork', [udp('8303')], 'teeworlds.com: server settings'],
@@ -202,6 +214,8 @@ export const presets: readonly Preset[] = [
       'support.teamspeak.com: which ports does the server use',
       'voice and files; leave the query port (tcp 10011) inside',
     ],
+    ['xmpp', 'XMPP (Jabber) server', [tcp('5222'), tcp('5269')], iana('xmpp-client, xmpp-server')],
+    ['irc', 'IRC server with TLS', [tcp('6697')], `${iana('ircs-u')}; RFC 7194`],
     ['matrix', 'Matrix homeserver', [tcp('443'), tcp('8448')], iana('https, matrix-fed')],
   ]),
   ...group('remote desktop', [
@@ -273,6 +287,7 @@ export const presets: readonly Preset[] = [
   ]),
   ...group('media', [
     ['plex', 'Plex Media Server', [tcp('32400')], iana('plex')],
+    ['emby', 'Emby', [tcp('8096'), tcp('8920')], 'emby.media: support, hosting settings'],
     ['jellyfin', 'Jellyfin', [tcp('8096'), tcp('8920')], 'jellyfin.org: networking'],
     ['icecast', 'Icecast', [tcp('8000')], 'icecast.org: listen-socket'],
   ]),
@@ -313,7 +328,34 @@ export const presets: readonly Preset[] = [
       database,
     ],
   ]),
+  ...group('management', [
+    [
+      'unifi',
+      'UniFi Network server, for devices elsewhere',
+      [tcp('8080'), udp('3478')],
+      'help.ui.com: required ports reference, UniFi Network',
+      'inform and STUN; leave its web interface (tcp 8443) inside',
+    ],
+    ['kubernetes', 'Kubernetes API', [tcp('6443')], 'kubernetes.io: ports and protocols', 'give it a source list'],
+    [
+      'proxmox',
+      'Proxmox VE',
+      [tcp('8006')],
+      'pve.proxmox.com: firewall, ports used',
+      'give it a source list, or use a tunnel',
+    ],
+    ['cockpit', 'Cockpit', [tcp('9090')], 'cockpit-project.org: listening', 'give it a source list, or use a tunnel'],
+    [
+      'webmin',
+      'Webmin',
+      [tcp('10000')],
+      'webmin.com: documentation, installation',
+      'give it a source list, or use a tunnel',
+    ],
+  ]),
   ...group('peers', [
+    ['lightning', 'Lightning node', [tcp('9735')], 'BOLT 1: base protocol'],
+    ['monero', 'Monero node', [tcp('18080')], 'docs.getmonero.org: interacting, network ports'],
     ['bitcoin', 'Bitcoin node', [tcp('8333')], 'developer.bitcoin.org: P2P network'],
     ['ethereum', 'Ethereum node', [both('30303')], 'geth.ethereum.org: connecting to the network'],
     ['ipfs', 'IPFS node', [both('4001')], 'docs.ipfs.tech: Addresses.Swarm'],

@@ -5,11 +5,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Flow } from '../../src/model/flow.ts';
 import { Program } from '../support/net-program.ts';
 import { addresses, netnsMissing, Topology } from '../support/netns.ts';
-import { ask, bulkServer, echoServer, sendBulk } from '../support/netns-traffic.ts';
+import { ask, bulkServer, echoServer, ftpServer, sendBulk } from '../support/netns-traffic.ts';
 import { missing } from '../support/tools.ts';
 import { until } from '../support/until.ts';
 
-const unable = netnsMissing() || missing('nft', 'conntrack');
+const unable = netnsMissing() || missing('nft', 'conntrack', 'socat', 'curl');
 const wan = addresses.gatewayWan.v4;
 const foreign = `table ip theirs {
   set known { type ipv4_addr; elements = { 192.0.2.1, 192.0.2.7 } }
@@ -227,6 +227,16 @@ describe.skipIf(unable)(`kernel mappings of the program${unable ? ` (${unable})`
     );
     net.ip('wan', 'addr', 'del', '203.0.113.9/32', 'dev', 'eth0');
     net.ip('gateway', 'route', 'del', '203.0.113.0/24');
+  });
+
+  test('FTP: a file comes over the second port with the helper, and without it does not', async () => {
+    await ftpServer(net, 'lan', 2121, 'the file');
+    const get = () =>
+      net.exec('wan', ['curl', '-s', '-m', '5', '--disable-epsv', '--no-ftp-skip-pasv-ip', `ftp://${wan}/f`]);
+    expect((await map('ftp', '21', '192.168.77.10:2121')).code).toBe(0);
+    expect(get().stdout).toBe('');
+    await program.must('edit', 'ftp', '--helper', 'ftp');
+    expect(get().stdout).toBe('the file');
   });
 
   test('IPv6: translated to an inside address', async () => {

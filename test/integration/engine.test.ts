@@ -19,6 +19,7 @@ import { startMirror } from '../../src/client/mirror.ts';
 import { build } from '../../src/model/build.ts';
 import { parseConfig } from '../../src/model/config-text.ts';
 import { engineFile, makeHome, type TestHome } from '../support/home.ts';
+import { freePort } from '../support/ports.ts';
 import { until } from '../support/until.ts';
 
 let test_: TestHome;
@@ -202,6 +203,36 @@ describe('the engine', () => {
       code: 'config_invalid',
     });
     expect(readFileSync(configFile(), 'utf8')).toBe('nonsense');
+    client.close();
+  });
+
+  test('fails a rule that only a file edited by hand can hold, with the reason, and runs the rest', async () => {
+    const port = await freePort();
+    const relay = (name: string, listen: object, more: object = {}) => ({
+      name,
+      kind: 'mapping',
+      enabled: true,
+      listen,
+      target: { host: '127.0.0.1', port: 1 },
+      ...more,
+    });
+    const forwards = [
+      relay('fine', { port }),
+      relay('again', { port }),
+      relay('backwards', { port: 9000, last: 8000 }),
+      relay('listed', { port: 9001 }, { via: 'router', allow: ['10.0.0.0/8'] }),
+    ];
+    writeFileSync(configFile(), JSON.stringify({ version: 1, forwards }));
+    const client = await test_.connect();
+    const list = await until('the first to be up', async () => {
+      const now = await client.call('list', {});
+      return ['up', 'degraded'].includes(now[0]?.state ?? '') ? now : null;
+    });
+    expect(list.slice(1).map(({ name, state, error }) => [name, state, error?.code, error?.message])).toEqual([
+      ['again', 'failed', 'conflict', `again wants tcp ${port}, which fine has`],
+      ['backwards', 'failed', 'bad_value', 'port range 9000-8000 is upside down'],
+      ['listed', 'failed', 'unsupported', 'a router cannot be relied on to enforce a source list'],
+    ]);
     client.close();
   });
 

@@ -78,3 +78,30 @@ export async function bulkServer(net: Topology, host: NetHost, port: number, bac
 export function sendBulk(net: Topology, from: NetHost, address: string, port: number, size: number): number {
   return Number(net.must(from, [process.execPath, '-e', giver, address, String(port), String(size)]));
 }
+
+// As much of RFC 959 as one passive transfer takes; it names its own, inside address, as real servers do.
+const ftp = `const net = require('net'); const [port, text] = process.argv.slice(1);
+  net.createServer((c) => {
+    let data; c.on('error', () => {}); c.write('220 ready\\r\\n');
+    c.on('data', (d) => { for (const line of String(d).split('\\r\\n')) {
+      if (/^PASV/.test(line)) {
+        data = net.createServer((s) => { s.on('error', () => {}); s.end(text); data.close(); }).listen(0, () => {
+          const p = data.address().port;
+          c.write('227 Entering Passive Mode (' + c.localAddress.replace('::ffff:', '').replaceAll('.', ',') + ',' + (p >> 8) + ',' + (p & 255) + ')\\r\\n');
+        });
+      } else if (/^RETR/.test(line)) { c.write('150 here\\r\\n'); data.once('close', () => c.write('226 done\\r\\n')); }
+      else if (/^QUIT/.test(line)) c.end('221 bye\\r\\n');
+      else if (/^USER/.test(line)) c.write('230 in\\r\\n');
+      else if (/^EPSV|^SIZE/.test(line)) c.write('502 no\\r\\n');
+      else if (/^PWD/.test(line)) c.write('257 "/"\\r\\n');
+      else if (line !== '') c.write('200 ok\\r\\n');
+    } });
+  }).listen({ port: +port, host: '::' }, () => console.log('ready'));`;
+
+/** An FTP server whose every file holds `text`, sent over a second connection it opens a port for. */
+export async function ftpServer(net: Topology, host: NetHost, port: number, text: string): Promise<ChildProcess> {
+  const child = net.spawn(host, [process.execPath, '-e', ftp, String(port), text]);
+  if (child.stdout === null) throw new Error('no output');
+  await once(child.stdout, 'data');
+  return child;
+}

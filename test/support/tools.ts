@@ -10,7 +10,6 @@ export const tools = {
   ip: { package: 'iproute2' },
   nft: { package: 'nftables' },
   conntrack: { package: 'conntrack' },
-  socat: { package: 'socat' },
   miniupnpd: { package: 'miniupnpd' },
   tmux: { package: 'tmux' },
   socat: { package: 'socat' },

@@ -4,10 +4,12 @@ import { connectionOwners, parseConnection, payloadBytes } from '../../src/gatew
 import {
   dropsTheRest,
   foreignForwardChains,
+  forwardObstacle,
   letsThrough,
   passLine,
 } from '../../src/gateways/nftables/forward-chains.ts';
 import { kernelConflict } from '../../src/gateways/nftables/kernel-conflict.ts';
+import { legacyChain } from '../../src/gateways/nftables/legacy-chains.ts';
 import { configMark, deltaText, RulesetBuilder } from '../../src/gateways/nftables/ruleset.ts';
 import { shownAt } from '../../src/gateways/nftables/shown.ts';
 import { networksOf } from '../../src/gateways/nftables/values.ts';
@@ -153,6 +155,26 @@ describe('forward chains of others', () => {
     expect(dropsTheRest(chain, table('\t\treject with icmpx admin-prohibited\n'))).toBe(true);
     expect(dropsTheRest(chain, table('\t\tct state invalid drop\n'))).toBe(false);
     expect(dropsTheRest(chain, table(''))).toBe(false);
+  });
+
+  test('of the older iptables are read from its own listing', () => {
+    const docker = ['-P INPUT ACCEPT', '-P FORWARD DROP', '-N DOCKER-USER', '-A FORWARD -j DOCKER-USER'];
+    const obstacle = (...lines: string[]) => {
+      const found = legacyChain('ip', [...docker, ...lines, ''].join('\n'));
+      return found === null ? null : forwardObstacle([found], ['192.168.1.2']);
+    };
+    expect(obstacle('-A DOCKER-USER -j RETURN')).toEqual({
+      code: 'gateway_failed',
+      message: 'chain FORWARD of table ip filter (iptables-legacy) drops forwarded connections',
+      hint: 'iptables-legacy -I DOCKER-USER -m conntrack --ctstate DNAT -j ACCEPT',
+    });
+    expect(obstacle('-A DOCKER-USER -m conntrack --ctstate DNAT -j ACCEPT')).toBeNull();
+    expect(obstacle('-A DOCKER-USER -d 192.168.1.2/32 -p tcp -j ACCEPT')).toBeNull();
+    expect(obstacle('-A DOCKER-USER -d 192.168.1.20/32 -p tcp -j ACCEPT')).not.toBeNull();
+    expect(legacyChain('ip', '-P FORWARD ACCEPT\n-A FORWARD -i eth0 -j DROP\n')).toBeNull();
+    expect(legacyChain('ip6', '-P FORWARD ACCEPT\n-A FORWARD -j REJECT --reject-with x\n')?.chain).toMatchObject({
+      family: 'ip6',
+    });
   });
 
   test('let through what was translated, or the very target', () => {

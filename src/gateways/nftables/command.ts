@@ -13,6 +13,8 @@ export interface Kernel {
   list(...args: string[]): Promise<readonly NftObject[] | null>;
   /** `nft …` as text, for the rules JSON does not show; null where it is not there. */
   listText(...args: string[]): Promise<string | null>;
+  /** Filter rules of the older iptables, as `iptables-legacy -S` has them; null where there are none, or none to be seen. */
+  legacyRules(family: 'ip' | 'ip6'): Promise<string | null>;
   conntrack(args: readonly string[]): Promise<string>;
   ip(...args: string[]): Promise<unknown[]>;
   /** A value under /proc/sys by its dotted name; null where there is none. */
@@ -90,6 +92,16 @@ export function createKernel({ nft = 'nft', conntrack = 'conntrack', ip = 'ip', 
   const here = prefix.length === 0;
   const proc = (name: string) => `/proc/sys/${name.replaceAll('.', '/')}`;
 
+  async function textOf(file: string): Promise<string | null> {
+    try {
+      if (here) return await readFile(file, 'utf8');
+      const { code, stdout } = await run([...prefix, 'cat', file], '');
+      return code === 0 ? stdout : null;
+    } catch {
+      return null;
+    }
+  }
+
   async function listed(args: readonly string[]): Promise<string | null> {
     const { code, stdout, stderr } = await run([...prefix, nft, ...args], '');
     if (code === 0) return stdout;
@@ -112,6 +124,17 @@ export function createKernel({ nft = 'nft', conntrack = 'conntrack', ip = 'ip', 
         .flatMap((line) => (JSON.parse(line) as { nftables: NftObject[] }).nftables);
     },
     listText: (...args) => listed(args),
+    async legacyRules(family) {
+      // Asked without need, the program would load the kernel's module for it.
+      const tables = await textOf(`/proc/net/${family}_tables_names`);
+      if (tables?.split('\n').includes('filter') !== true) return null;
+      try {
+        const { code, stdout } = await run([...prefix, `${family}tables-legacy`, '-S'], '');
+        return code === 0 ? stdout : null;
+      } catch {
+        return null;
+      }
+    },
     async conntrack(args) {
       const { code, stdout, stderr } = await run([...prefix, conntrack, ...args], '');
       // -D ends with 1 where nothing matched, or where the entry went by itself in between
@@ -123,15 +146,7 @@ export function createKernel({ nft = 'nft', conntrack = 'conntrack', ip = 'ip', 
       if (code !== 0) throw failure('ip', stderr);
       return stdout.trim() === '' ? [] : (JSON.parse(stdout) as unknown[]);
     },
-    async sysctl(name) {
-      try {
-        if (here) return (await readFile(proc(name), 'utf8')).trim();
-        const { code, stdout } = await run([...prefix, 'cat', proc(name)], '');
-        return code === 0 ? stdout.trim() : null;
-      } catch {
-        return null;
-      }
-    },
+    sysctl: async (name) => (await textOf(proc(name)))?.trim() ?? null,
     async setSysctl(name, value) {
       if (here) await writeFile(proc(name), value);
       else await run([...prefix, 'sysctl', '-qw', `${name}=${value}`], '');

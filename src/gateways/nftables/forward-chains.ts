@@ -7,6 +7,8 @@ interface ForwardChain {
   readonly table: string;
   readonly name: string;
   readonly policy: string;
+  /** Made through the older kernel interface of iptables. */
+  readonly isLegacy?: boolean;
 }
 
 /** Base chains at the forward hook in tables that are not ours, from `nft -j list chains`. */
@@ -37,7 +39,7 @@ export function letsThrough(listing: string, targets: readonly string[]): boolea
   return (
     targets.length > 0 &&
     targets.every((target) =>
-      accepting.some((line) => new RegExp(`daddr ${target.replaceAll('.', '\\.')}\\b`).test(line)),
+      accepting.some((line) => new RegExp(`(daddr|-d) ${target.replaceAll('.', '\\.')}\\b`).test(line)),
     )
   );
 }
@@ -51,10 +53,15 @@ function chainLines(name: string, listing: string): string[] {
 }
 
 /** The line that lets mapped connections pass, in the words of whoever owns the chain. */
-export function passLine({ family, table, name }: ForwardChain, listing: string, targets: readonly string[]): string {
-  const iptables = family === 'ip6' ? 'ip6tables' : 'iptables';
-  if (/chain DOCKER-USER\b/.test(listing)) return `${iptables} -I DOCKER-USER -m conntrack --ctstate DNAT -j ACCEPT`;
-  if (/chain ufw6?-/.test(listing)) return `ufw route allow to ${targets.length === 1 ? targets[0] : 'any'}`;
+export function passLine(
+  { family, table, name, isLegacy }: ForwardChain,
+  listing: string,
+  targets: readonly string[],
+): string {
+  const iptables = `${family === 'ip6' ? 'ip6tables' : 'iptables'}${isLegacy ? '-legacy' : ''}`;
+  if (/(chain|-N) DOCKER-USER\b/.test(listing))
+    return `${iptables} -I DOCKER-USER -m conntrack --ctstate DNAT -j ACCEPT`;
+  if (/(chain|-N) ufw6?-/.test(listing)) return `ufw route allow to ${targets.length === 1 ? targets[0] : 'any'}`;
   if (name === 'FORWARD') return `${iptables} -I FORWARD -m conntrack --ctstate DNAT,ESTABLISHED -j ACCEPT`;
   return `nft insert rule ${family} ${table} ${name} ct status dnat accept`;
 }
@@ -95,7 +102,7 @@ export function forwardObstacle(chains: readonly ListedChain[], targets: readonl
     if (wanted.length === 0 || letsThrough(listing, wanted)) continue;
     return {
       code: 'gateway_failed',
-      message: `chain ${chain.name} of table ${chain.family} ${chain.table} drops forwarded connections`,
+      message: `chain ${chain.name} of table ${chain.family} ${chain.table}${chain.isLegacy ? ' (iptables-legacy)' : ''} drops forwarded connections`,
       hint: passLine(chain, listing, wanted),
     };
   }

@@ -4,6 +4,7 @@ import type { GatewayRule } from '../gateway.ts';
 import type { Kernel } from './command.ts';
 import { droppingChains, forwardObstacle } from './forward-chains.ts';
 import type { PlacedTrigger } from './kernel-triggers.ts';
+import { droppingLegacyChains } from './legacy-chains.ts';
 import type { MachineLinks } from './links.ts';
 import { shownAt } from './shown.ts';
 import type { Statuses } from './statuses.ts';
@@ -29,7 +30,7 @@ export async function reportStanding(
     ipv4: elsewhere.some((a) => familyOf(a) === 'ipv4') ? await forwardingOff(kernel, 'ipv4') : null,
     ipv6: elsewhere.some((a) => familyOf(a) === 'ipv6') ? await forwardingOff(kernel, 'ipv6') : null,
   };
-  const chains = await droppingChains(kernel, ours);
+  const chains = [...(await droppingChains(kernel, ours)), ...(await droppingLegacyChains(kernel))];
   const byOwner = Map.groupBy(rules, ({ owner }) => owner);
   for (const [owner, mine] of byOwner) {
     const away = mine.map(({ internal }) => internal.address).filter((address) => !here.has(address));

@@ -104,6 +104,25 @@ describe('listeners of other programs', () => {
   });
 });
 
+describe('a kernel mapping over a port that a program listens on', () => {
+  const at = (...texts: string[]) =>
+    auditRows({ ...none, listeners: texts.map((text) => listener(text, 'httpd')), kernelMappings: [kernel()] })
+      .filter(({ layer }) => layer === 'address')
+      .map(({ address, finding }) => [address, finding?.code]);
+
+  test('of IPv4 leaves the IPv6 listener what it had', () => {
+    expect(at('0.0.0.0:8080', '[::]:8080')).toEqual([
+      ['::', 'unmanaged_world'],
+      ['0.0.0.0', 'shadowed'],
+    ]);
+    expect(at('[2001:db8::1]:8080')).toEqual([['2001:db8::1', 'unmanaged_world']]);
+  });
+
+  test('takes it from one that listens for both families', () => {
+    expect(at('[::]:8080')).toEqual([['::', 'shadowed']]);
+  });
+});
+
 describe('forwards of the engine', () => {
   const relay = { name: 'web', kind: 'mapping', target: { host: '192.168.1.20', port: 80 } };
 
@@ -285,6 +304,22 @@ describe('ports in a row', () => {
     expect(rows.map(({ port, last, owner }) => [port, last, owner])).toEqual([
       [5000, 5001, 'voice'],
       [5003, 5004, 'voice'],
+    ]);
+  });
+
+  test('of which one leads to a sensitive service are said apart', () => {
+    const screens = forward({
+      name: 'screens',
+      kind: 'mapping',
+      listen: { address: '0.0.0.0', port: 16_000, last: 16_002 },
+      target: { host: '192.168.1.20', port: 5999 },
+    });
+    const listeners = [16_000, 16_001, 16_002].map((port) => listener(`0.0.0.0:${port}`, 'node', engine));
+    const rows = auditRows({ ...none, listeners, forwards: [screens] });
+    expect(rows.map(({ port, last, finding }) => [port, last, finding?.code])).toEqual([
+      [16_000, undefined, 'open_to_world'],
+      [16_001, undefined, 'sensitive_world'],
+      [16_002, undefined, 'open_to_world'],
     ]);
   });
 
