@@ -316,3 +316,12 @@ test('settings are changed from the dashboard, and it follows at once', async ()
   expect(stage.scene().glyphs.ascii).toBe(true);
   expect(stage.text()).not.toContain('●');
 });
+
+test('where a forward listens is copied as a client takes it', async () => {
+  stage = await openStage();
+  await stage.press('Y');
+  await stage.press('2', 'Y');
+  expect(stage.copied).toEqual(['127.0.0.1:8080', 'ams-jump:25565']);
+  await stage.press('y');
+  expect(stage.copied.at(-1)).toContain('nft');
+});

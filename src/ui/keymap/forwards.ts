@@ -182,11 +182,20 @@ export const forwardKeys: readonly Binding[] = [
   {
     id: 'copy',
     keys: ['y'],
-    contexts: ['detail'],
+    contexts: ['overview', 'detail'],
     label: 'copy command',
     help: 'copy the same forward as an ssh, nft or upnpc command',
     enabled: needsForward,
     run: (a) => a.copyCommand(),
-    footer: 6,
+    footer: 12,
+  },
+  {
+    id: 'copy-address',
+    keys: ['Y'],
+    contexts: ['overview', 'detail'],
+    label: 'copy address',
+    help: 'copy where it listens, as a client takes it',
+    enabled: needsForward,
+    run: (a) => a.copyAddress(),
   },
 ];
