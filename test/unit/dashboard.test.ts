@@ -325,3 +325,24 @@ test('where a forward listens is copied as a client takes it', async () => {
   await stage.press('y');
   expect(stage.copied.at(-1)).toContain('nft');
 });
+
+test('a form shows every field that says something already', async () => {
+  stage = await openStage();
+  await stage.press('e');
+  expect(stage.text()).not.toContain('allow only');
+  await stage.press('esc');
+  stage.engine.change((before) => {
+    const { intra } = before.forwards;
+    if (intra === undefined) throw new Error('the scenario has no intra');
+    const config = { ...intra.config, allow: ['10.0.0.0/8'] };
+    return { ...before, forwards: { ...before.forwards, intra: { ...intra, config } } };
+  });
+  await stage.settle();
+  await stage.press('e');
+  expect(stage.text()).toMatch(/allow only +10\.0\.0\.0\/8/);
+  expect(stage.text()).not.toContain('jump hosts');
+  await stage.press('ctrl+o');
+  expect(stage.text()).toContain('jump hosts');
+  await stage.press('ctrl+o');
+  expect(stage.text()).toContain('allow only');
+});
