@@ -28,21 +28,13 @@ export const forwardKeys: readonly Binding[] = [
   {
     id: 'new',
     keys: ['n'],
-    contexts: ['overview'],
+    contexts: views.filter((context) => context !== 'sessions'),
     label: 'new',
     help: 'define a forward: tunnel, NAT mapping or trigger',
     enabled: needsEngine,
     run: (a) => a.chooseKind(),
     footer: 3,
-  },
-  {
-    id: 'new-elsewhere',
-    keys: ['n'],
-    contexts: views.filter((context) => context !== 'overview' && context !== 'sessions'),
-    label: 'new',
-    help: 'define a forward: tunnel, NAT mapping or trigger',
-    enabled: needsEngine,
-    run: (a) => a.chooseKind(),
+    footerIn: ['overview'],
   },
   {
     id: 'edit',
@@ -187,7 +179,8 @@ export const forwardKeys: readonly Binding[] = [
     help: 'copy the same forward as an ssh, nft or upnpc command',
     enabled: needsForward,
     run: (a) => a.copyCommand(),
-    footer: 12,
+    footer: 6,
+    footerIn: ['detail'],
   },
   {
     id: 'copy-address',
