@@ -21,7 +21,8 @@ async function run(context: Context): Promise<number> {
   }
   if (argv.every((word) => word === '--json')) {
     context.running = 'ls';
-    if (argv.length > 0 || !stdin.isTTY || !stdout.isTTY) await list(context, argv.length > 0);
+    // A dumb terminal cannot be drawn on.
+    if (argv.length > 0 || !stdin.isTTY || !stdout.isTTY || env.TERM === 'dumb') await list(context, argv.length > 0);
     else return openDashboard({ client: () => context.engine(), home, env, stdin, stdout });
     return context.exitCode;
   }

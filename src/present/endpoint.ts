@@ -15,3 +15,8 @@ export function cutEndpoint(endpoint: string, width: number, ellipsis = '…'): 
   if (textWidth(endpoint) <= width || port === '' || port.length + 4 > width) return endpoint;
   return cutText(endpoint.slice(0, -port.length), width - port.length, ellipsis) + port;
 }
+
+/** A listening place as a client takes it; one on every address is reached by the name of the machine it is on. */
+export function clientAddress(listen: string, machine: string): string {
+  return listen.replace(/^(tcp|udp|both)\//, '').replace(/^(0\.0\.0\.0|\[::\]|\*):/, `${machine}:`);
+}

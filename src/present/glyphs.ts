@@ -57,8 +57,9 @@ export const asciiGlyphs: Glyphs = {
   state: (state) => stateLooks[state].ascii,
 };
 
-/** Whether the locale's character set is UTF-8, as setlocale(3) would read the environment. */
-export function localeIsUtf8(env: NodeJS.ProcessEnv): boolean {
+/** What a terminal can draw: its character set is the locale's, as setlocale(3) would read the environment. */
+export function glyphsFor(env: NodeJS.ProcessEnv): Glyphs {
   const locale = env.LC_ALL || env.LC_CTYPE || env.LANG || '';
-  return /utf-?8/i.test(locale);
+  // The fonts of the kernel's own console have neither braille nor blocks.
+  return /utf-?8/i.test(locale) && env.TERM !== 'linux' ? unicodeGlyphs : asciiGlyphs;
 }

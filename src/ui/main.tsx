@@ -4,7 +4,7 @@ import { render, type SuspendTerminal } from 'ink';
 import type { Client } from '../client/client.ts';
 import type { ForwardSchema, Settings } from '../model/config.ts';
 import type { Home } from '../model/home.ts';
-import { asciiGlyphs, localeIsUtf8, unicodeGlyphs } from '../present/glyphs.ts';
+import { glyphsFor } from '../present/glyphs.ts';
 import { safeText } from '../present/sanitize.ts';
 import { App } from './app.tsx';
 import type { Background } from './background.ts';
@@ -43,7 +43,7 @@ export async function runDashboard(options: DashboardProgram): Promise<number> {
   const dashboard = createDashboard({
     connect: options.client,
     clock: options.clock ?? systemClock,
-    glyphs: localeIsUtf8(env) ? unicodeGlyphs : asciiGlyphs,
+    glyphs: glyphsFor(env),
     size: { columns: stdout.columns || 80, rows: stdout.rows || 24 },
     sshHosts: () => sshHostNames(env.HOME || os.homedir()),
     schema: schema.promise,

@@ -141,7 +141,11 @@ export function openTerminal(
     see: (what, timeoutMs = 10_000) => wait(String(what), (shown) => has(shown, what), timeoutMs),
     lose: (what, timeoutMs = 10_000) => wait(`no ${what}`, (shown) => !has(shown, what), timeoutMs),
     async select(row) {
-      const cursor = async () => (await lines()).find((line) => line.includes('▌'));
+      // The thing the row is about: its rates change by themselves, and that is no move of the cursor.
+      const named = /▌\s*(?:[^\w\s]\s+)?(\S+)/;
+      const cursor = async () =>
+        (await lines()).map((line) => named.exec(line)?.[1]).find((name) => name !== undefined);
+      const line = async () => (await lines()).find((text) => text.includes('▌'));
       /** Where the cursor is once the keys that were pressed have all had their effect. */
       const settled = async () => {
         for (let last = await cursor(); ; ) {
@@ -154,7 +158,7 @@ export function openTerminal(
       child.write('g');
       let before = await settled();
       for (let i = 0; i < 400; i++) {
-        if (before?.includes(row)) return;
+        if ((await line())?.includes(row)) return;
         child.write('j');
         const passed = before;
         await until('the cursor to move', async () => (await cursor()) !== passed, { timeoutMs: 10_000, everyMs: 10 });

@@ -348,3 +348,33 @@ test('settings are changed from the dashboard, and it follows at once', async ()
   expect(stage.scene().glyphs.ascii).toBe(true);
   expect(stage.text()).not.toContain('●');
 });
+
+test('where a forward listens is copied as a client takes it', async () => {
+  stage = await openStage();
+  await stage.press('Y');
+  await stage.press('2', 'Y');
+  expect(stage.copied).toEqual(['127.0.0.1:8080', 'ams-jump:25565']);
+  await stage.press('y');
+  expect(stage.copied.at(-1)).toContain('nft');
+});
+
+test('a form shows every field that says something already', async () => {
+  stage = await openStage();
+  await stage.press('e');
+  expect(stage.text()).not.toContain('allow only');
+  await stage.press('esc');
+  stage.engine.change((before) => {
+    const { intra } = before.forwards;
+    if (intra === undefined) throw new Error('the scenario has no intra');
+    const config = { ...intra.config, allow: ['10.0.0.0/8'] };
+    return { ...before, forwards: { ...before.forwards, intra: { ...intra, config } } };
+  });
+  await stage.settle();
+  await stage.press('e');
+  expect(stage.text()).toMatch(/allow only +10\.0\.0\.0\/8/);
+  expect(stage.text()).not.toContain('jump hosts');
+  await stage.press('ctrl+o');
+  expect(stage.text()).toContain('jump hosts');
+  await stage.press('ctrl+o');
+  expect(stage.text()).toContain('allow only');
+});

@@ -3,6 +3,7 @@ import { Forward } from '../../src/model/config.ts';
 import { noCounters } from '../../src/model/flow.ts';
 import { commandOf } from '../../src/present/command.ts';
 import { explain } from '../../src/present/explain.ts';
+import { asciiGlyphs, glyphsFor, unicodeGlyphs } from '../../src/present/glyphs.ts';
 import { niceCeiling, sparkline } from '../../src/present/graph.ts';
 import { engineAge } from '../../src/present/header.ts';
 import { formatShort } from '../../src/present/quantity.ts';
@@ -199,4 +200,10 @@ test('a seed gives the minute its past', () => {
   samples.seed('a', { stepMs: 10_000, end: '', rx: [0, 0, 0, 0, 5, 7], tx: [0, 0, 0, 0, 0, 1] });
   expect(samples.minute('a')).toHaveLength(60);
   expect(samples.minute('a').slice(-11)).toEqual([5, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8]);
+});
+
+test('signs are drawn where the locale and the fonts have them', () => {
+  expect(glyphsFor({ LANG: 'de_DE.UTF-8', TERM: 'xterm-256color' })).toBe(unicodeGlyphs);
+  expect(glyphsFor({ LC_ALL: 'C', LANG: 'de_DE.UTF-8', TERM: 'xterm' })).toBe(asciiGlyphs);
+  expect(glyphsFor({ LANG: 'de_DE.UTF-8', TERM: 'linux' })).toBe(asciiGlyphs);
 });

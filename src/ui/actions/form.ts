@@ -3,7 +3,7 @@ import { toFailure } from '../../model/errors.ts';
 import { shellSplit } from '../../model/shell-words.ts';
 import { count } from '../../present/quantity.ts';
 import { emptyField, fieldOf } from '../text-field.ts';
-import { buildForward, startForm, suggestName, textsOf, toggleMore } from '../widgets/form/build.ts';
+import { buildForward, fewFields, startForm, suggestName, textsOf, toggleMore } from '../widgets/form/build.ts';
 import { completionsFor } from '../widgets/form/completions.ts';
 import type { FieldId } from '../widgets/form/fields.ts';
 import { allForwards, applyPreset } from '../widgets/form/preset.ts';
@@ -214,7 +214,7 @@ function prefilled(forward: Forward): FormState {
   const texts = textsOf(forward);
   const fields = { ...form.fields };
   for (const id of Object.keys(fields) as (keyof typeof fields)[]) if (texts[id]) fields[id] = fieldOf(texts[id]);
-  return { ...form, fields, named: true, base: forward };
+  return { ...form, fields, order: fewFields(forward.kind, false, texts), named: true, base: forward };
 }
 
 /** The top-level keys that differ; null takes one away. */

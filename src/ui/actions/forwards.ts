@@ -1,6 +1,7 @@
 import type { Prompt } from '../../model/host.ts';
 import type { LinkEntry, Snapshot } from '../../model/snapshot.ts';
 import { commandOf } from '../../present/command.ts';
+import { clientAddress } from '../../present/endpoint.ts';
 import { count } from '../../present/quantity.ts';
 import { safeText } from '../../present/sanitize.ts';
 import { actedOn } from '../acted-on.ts';
@@ -96,6 +97,14 @@ export function forwardActions(core: Core) {
       if (config === undefined) return;
       core.terminal.copy(commandOf(config).map(safeText).join('\n'));
       core.say('the command is on the clipboard', 'good');
+    },
+    copyAddress() {
+      const { forward, picture } = core.scene();
+      if (forward === null) return;
+      const far = forward.kind === 'remote' ? forward.host?.replace(/^.*@/, '') : undefined;
+      const address = safeText(clientAddress(forward.listen, far ?? picture?.snapshot.engine.hostname ?? 'localhost'));
+      core.terminal.copy(address);
+      core.say(`${address} is on the clipboard`, 'good');
     },
     askSession() {
       const scene = core.scene();

@@ -15,6 +15,8 @@ export interface Binding {
   readonly run: (actions: Actions, key: KeyName) => void;
   /** Place in the footer, the lowest first; absent: not shown there. */
   readonly footer?: number;
+  /** The contexts whose footer has room for it; absent: all of its own. */
+  readonly footerIn?: readonly Context[];
 }
 
 export type Test = (scene: Scene) => true | string;

@@ -50,7 +50,7 @@ export function footerLine(scene: Scene, width: number): Line {
 export function keyList(scene: Scene, width: number): Line {
   const { glyphs, context } = scene;
   const listed = bindingsIn(context)
-    .filter(({ footer }) => footer !== undefined)
+    .filter(({ footer, footerIn }) => footer !== undefined && footerIn?.includes(context) !== false)
     .sort((a, b) => (a.footer ?? 0) - (b.footer ?? 0));
   const item = (binding: (typeof listed)[number], long: boolean): Segment[] => [
     seg(keyLabel(binding.keys[0] ?? '', glyphs.ascii), binding.enabled(scene) === true ? 'key' : 'dim', true),

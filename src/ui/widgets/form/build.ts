@@ -285,7 +285,7 @@ export function startForm(kind: ForwardKind, editing: Forward | null): FormState
     base: editing,
     fields: Object.fromEntries(order.map((id) => [id, { text: texts[id] ?? '', at: (texts[id] ?? '').length }])),
     built: { forward: null, errors: {}, missing: [] },
-    order: order.filter((id) => few.includes(id)),
+    order: fewFields(kind, editing !== null, texts),
     at: 0,
     more: false,
     named: editing !== null,
@@ -299,10 +299,24 @@ export function startForm(kind: ForwardKind, editing: Forward | null): FormState
   };
 }
 
+/** The fields a form begins with: the few of its kind, and whatever else says something already. */
+export function fewFields(
+  kind: ForwardKind,
+  editing: boolean,
+  texts: Partial<Record<FieldId, string>>,
+): readonly FieldId[] {
+  const { few, more } = formFields[kind];
+  const said = (id: FieldId) => (texts[id] ?? '') !== '' && !(id === 'session' && texts[id] === 'default');
+  return [...few, ...more.filter(said)].filter((id) => !editing || id !== 'preset');
+}
+
 /** The same form with the seldom needed fields shown or hidden. */
 export function toggleMore(form: FormState): FormState {
   const { few, more } = formFields[form.kind];
-  const order = (form.more ? few : [...few, ...more]).filter((id) => form.editing === null || id !== 'preset');
+  const texts = Object.fromEntries([...few, ...more].map((id) => [id, textIn(form, id)]));
+  const order = form.more
+    ? fewFields(form.kind, form.editing !== null, texts)
+    : [...few, ...more].filter((id) => form.editing === null || id !== 'preset');
   const at = Math.max(0, order.indexOf(form.order[form.at] ?? 'name'));
   return { ...form, more: !form.more, order, at };
 }
