@@ -1,6 +1,6 @@
 import type * as z from 'zod';
-import { issueWords } from '../model/config-text.ts';
 import { SallyportError } from '../model/errors.ts';
+import { issueWords } from '../model/schema-issue.ts';
 
 /**
  * `value` as the schema understands it.

@@ -1,10 +1,11 @@
 // The desired state: the configuration in memory, its file, and the way back.
 import { Config, type Forward, Forward as ForwardSchema } from '../model/config.ts';
-import { describeIssue, withSessions } from '../model/config-text.ts';
+import { withSessions } from '../model/config-text.ts';
 import { ClaimBook, conflictError, findConflict } from '../model/conflicts.ts';
 import { SallyportError } from '../model/errors.ts';
 import { nearestName } from '../model/names.ts';
 import { checkForward } from '../model/rules.ts';
+import { describeIssue } from '../model/schema-issue.ts';
 import type { Selection } from '../protocol/methods.ts';
 import type { ConfigFile } from '../store/config-file.ts';
 

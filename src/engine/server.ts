@@ -1,8 +1,8 @@
 // JSON-RPC over the engine's socket: checks parameters against the table of methods, turns errors into failures.
 import type net from 'node:net';
 import { createMessageConnection, ResponseError, SocketMessageReader, SocketMessageWriter } from 'vscode-jsonrpc/node';
-import { describeIssue } from '../model/config-text.ts';
 import { SallyportError, toFailure } from '../model/errors.ts';
+import { describeIssue } from '../model/schema-issue.ts';
 import { type CheckedParams, type MethodName, methods, type Result } from '../protocol/methods.ts';
 import type { Engine } from './engine.ts';
 import type { Watcher } from './publisher.ts';

@@ -1,3 +1,4 @@
+import net from 'node:net';
 // The wire parsers: however the bytes are cut, the same result; whatever the bytes, never a throw and never a hang.
 import { Duplex } from 'node:stream';
 import fc from 'fast-check';
@@ -61,7 +62,7 @@ const socks4 = fc.record({
   tail: bytes(40),
 });
 const wire4 = ({ port, host, user, tail }: { port: number; host: string; user: string; tail: Buffer }) => {
-  const plain = /^[\d.]+$/.test(host) && host.split('.').length === 4 && !host.startsWith('0.0.0.');
+  const plain = net.isIPv4(host) && !host.startsWith('0.0.0.');
   const address = plain ? host.split('.').map(Number) : [0, 0, 0, 7];
   return Buffer.from([
     4,

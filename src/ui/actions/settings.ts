@@ -1,4 +1,4 @@
-import { Settings } from '../../model/config.ts';
+import type { Settings } from '../../model/config.ts';
 import type { Choice } from '../state.ts';
 import type { Core } from './core.ts';
 
@@ -16,9 +16,10 @@ const keys = { auto: 'a', dark: 'd', light: 'l', contrast: 'c', ansi: 't', none:
 
 /** The settings of the dashboard, changed while it runs; every dashboard on the engine follows at once. */
 export function settingsActions(core: Core) {
-  const current = () => core.scene().picture?.snapshot.settings ?? Settings.parse({});
+  /** Nothing is known of them before the engine has answered. */
+  const current = (): Partial<Settings> => core.scene().picture?.snapshot.settings ?? {};
   const toggle = (key: string, what: 'ascii' | 'notify' | 'screenReader', label: string, help: string): Choice => {
-    const on = current()[what];
+    const on = current()[what] ?? false;
     const done = `${label}: ${on ? 'off' : 'on'}`;
     return {
       key,
@@ -32,7 +33,7 @@ export function settingsActions(core: Core) {
       const choices: readonly Choice[] = [
         {
           key: 't',
-          label: `theme: ${current().theme}`,
+          label: `theme: ${current().theme ?? 'auto'}`,
           help: 'the colours',
           intent: { do: 'choose-theme' },
         },
@@ -52,7 +53,7 @@ export function settingsActions(core: Core) {
           intent: { do: 'settings', patch: { theme }, done: `theme: ${theme}` },
         }),
       );
-      const at = themes.indexOf(current().theme);
+      const at = themes.indexOf(current().theme ?? 'auto');
       core.act({ do: 'open', overlay: { is: 'choose', title: 'theme', choices, at } });
     },
   };
