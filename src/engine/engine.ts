@@ -31,6 +31,7 @@ import { createLiveState } from './live-state.ts';
 import type { Logger } from './log.ts';
 import { createMappings, type Mappings } from './mappings.ts';
 import { type KeptTotals, Meter } from './meter.ts';
+import { paced } from './paced.ts';
 import { createPool, type Pool } from './pool.ts';
 import { createPublisher, type Publisher } from './publisher.ts';
 import { createRuns, type RunRequest, type Runs } from './runs.ts';
@@ -397,6 +398,10 @@ export function createEngine(options: EngineOptions): Engine {
       if (config.forwards.some((forward) => 'via' in forward && forward.via === 'nftables'))
         mappings.recover('nftables');
       if (existsSync(leaseFile(home))) mappings.recover('router');
+      const count = paced(
+        () => mappings.count().catch((error: unknown) => log.warn({ err: error }, 'counters could not be read')),
+        () => performance.now(),
+      );
       let beat = 0;
       let moved: Record<string, Counters> = {};
       let toldAtMs = 0;
@@ -407,8 +412,7 @@ export function createEngine(options: EngineOptions): Engine {
           moved = {};
           toldAtMs = Date.now();
         }
-        if (++beat % 2 === 0)
-          void mappings.count().catch((error: unknown) => log.warn({ err: error }, 'counters could not be read'));
+        if (++beat % 2 === 0) count();
       }, sampleEveryMs);
     },
     async stop(handover) {
