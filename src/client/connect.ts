@@ -41,10 +41,13 @@ export async function connect(options: ConnectOptions): Promise<Client> {
   for (let pauseMs = 10; ; pauseMs = Math.min(pauseMs * 1.5, 200)) {
     const client = await dialEngine(home.socket);
     if (client !== null) {
-      const answer = await greet(client, start, renew);
-      if (answer === 'ready') return client;
+      const { is, pid } = await greet(client, start, renew);
+      if (is === 'ready') {
+        started?.unless(pid);
+        return client;
+      }
       renew = false;
-      if (answer === 'followed') successorBy = Date.now() + successorMs;
+      if (is === 'followed') successorBy = Date.now() + successorMs;
     } else if (!start) {
       throw new SallyportError('no_engine', 'no engine runs for this home', 'start one with sallyport engine start');
     } else if (started === null) {
@@ -70,17 +73,22 @@ export async function connect(options: ConnectOptions): Promise<Client> {
   }
 }
 
-/** Who answers: one to work with, one that has gone, or one that has gone and is followed by what runs it as a service. */
-async function greet(client: Client, replace: boolean, renew: boolean): Promise<'ready' | 'gone' | 'followed'> {
+interface Answer {
+  /** One to work with, one that has gone, or one that has gone and is followed by what runs it as a service. */
+  readonly is: 'ready' | 'gone' | 'followed';
+  readonly pid: number | null;
+}
+
+async function greet(client: Client, replace: boolean, renew: boolean): Promise<Answer> {
   try {
-    const hello = await Promise.race([client.call('hello', { build }), silence()]);
-    if (!renew && (hello.build === build || !replace)) return 'ready';
+    const { pid, supervised, ...hello } = await Promise.race([client.call('hello', { build }), silence()]);
+    if (!renew && (hello.build === build || !replace)) return { is: 'ready', pid };
     await client.call('stop', { handover: true });
     await new Promise<void>((resolve) => client.onClose(resolve));
-    return hello.supervised ? 'followed' : 'gone';
+    return { is: supervised ? 'followed' : 'gone', pid };
   } catch (error) {
     client.close();
-    if (error instanceof SallyportError && error.code === 'engine_gone') return 'gone';
+    if (error instanceof SallyportError && error.code === 'engine_gone') return { is: 'gone', pid: null };
     throw error;
   }
 }
@@ -106,6 +114,8 @@ interface Start {
   exited(): boolean;
   /** What the engine said before it ended; null when it left in silence, because another one runs. */
   why(): SallyportError | null;
+  /** Ends the engine this started if another one, of this process id, answers: a late one could outlive that. */
+  unless(pid: number | null): void;
 }
 
 /** Has systemd start the engine, so that it goes on watching over it; where it can't, the engine is started from here. */
@@ -119,7 +129,7 @@ function startUnit(unit: string): Start {
     refused = code !== 0;
   });
   child.unref();
-  return { exited: () => refused, why: () => null };
+  return { exited: () => refused, why: () => null, unless: () => {} };
 }
 
 /** Starts the engine, detached from this process and its terminal. */
@@ -142,6 +152,9 @@ function launch({ home, engineFile }: ConnectOptions): Start {
     exited: () => child.exitCode !== null || child.signalCode !== null,
     /** What the engine said before it ended; null when it left in silence, because another one runs. */
     why: () => engineFailure(readFileSync(errorFile, 'utf8'), errorFile),
+    unless: (pid) => {
+      if (pid !== child.pid) child.kill();
+    },
   };
 }
 

@@ -157,7 +157,7 @@ test('a probe tells when a way fails and when it is back, without being traffic'
 });
 
 test('of a range no port need be in use: a target that refuses has answered', async () => {
-  const port = await freePort();
+  const port = await freePort(2);
   const relay = (name: string, last: number) => ({
     kind: 'mapping',
     name,

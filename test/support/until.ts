@@ -22,3 +22,26 @@ export async function until<T>(
     await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
 }
+
+/**
+ * Waits until something is over. When the last look began that did not find it so, on the clock of `performance.now()`:
+ * what a busy machine adds to a look is no lateness of what is looked at.
+ */
+export async function lastSeen(
+  what: string,
+  over: () => boolean | Promise<boolean>,
+  timeoutMs?: number,
+): Promise<number> {
+  let seenAt = performance.now();
+  await until(
+    what,
+    async () => {
+      const at = performance.now();
+      if (await over()) return true;
+      seenAt = at;
+      return false;
+    },
+    timeoutMs === undefined ? {} : { timeoutMs },
+  );
+  return seenAt;
+}
