@@ -2,7 +2,7 @@
 // relay behind it, or a remote forward on the SSH server the call went over.
 import type { GatewayRule } from '../../gateways/gateway.ts';
 import { isOwnAddress, lanAddress } from '../../machine/interfaces.ts';
-import { addressReach, normalAddress } from '../../model/cidr.ts';
+import { addressReach, takesAt } from '../../model/cidr.ts';
 import type { Trigger } from '../../model/config.ts';
 import { type Failure, SallyportError } from '../../model/errors.ts';
 import type { ListenerStatus } from '../../model/state.ts';
@@ -136,14 +136,7 @@ export function createWays({ runs, setRules, linkDest }: WaysOptions) {
 }
 
 /** Whether a connection to `host` meets the listener at `bind` on the same port. */
-function leadsBack(bind: string, host: string): boolean {
-  const to = normalAddress(host);
-  if (to === null || !isOwnAddress(to)) return false;
-  if (bind === '*' || bind === '::') return true;
-  if (bind === '0.0.0.0') return !to.includes(':');
-  if (bind === 'localhost') return to === '127.0.0.1' || to === '::1';
-  return normalAddress(bind) === to;
-}
+const leadsBack = (bind: string, host: string): boolean => isOwnAddress(host) && takesAt(bind, host);
 
 const common = ({ name, session, allow, deny, maxFlows, rate, idleFlow }: Trigger) => ({
   name,
