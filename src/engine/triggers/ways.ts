@@ -90,6 +90,10 @@ export function createWays({ runs, setRules, linkDest }: WaysOptions) {
       return null;
     },
 
+    /** Why nothing can be opened over the link of a call; null where it can. */
+    withoutLink: ({ via }: Trigger, link: string | null): SallyportError | null =>
+      via === 'remote' && (link === null || linkDest(link) === null) ? noLink() : null,
+
     /**
      * Opens all of a trigger's ports towards a host.
      * @param link the one the host's call went over; null where it went over none
@@ -199,7 +203,7 @@ function remotes(
 }
 
 /** A port cannot open on the far side of a call that went over no SSH connection. */
-export const noLink = () =>
+const noLink = () =>
   new SallyportError(
     'host_lost',
     'there is no SSH connection of a call to open the port on',
