@@ -35,10 +35,13 @@ describe.skipIf(unable)(`router leases${unable ? ` (${unable})` : ''}`, () => {
     dir = mkdtempSync(path.join(os.tmpdir(), 'router-'));
   });
   afterEach(async () => {
-    await Promise.all(clients.map((client) => client.stop()));
-    clients = [];
-    await router?.stop();
-    rmSync(dir, { recursive: true, force: true });
+    try {
+      await Promise.all(clients.map((client) => client.stop()));
+    } finally {
+      clients = [];
+      await router?.stop();
+      rmSync(dir, { recursive: true, force: true });
+    }
   });
 
   async function start(
