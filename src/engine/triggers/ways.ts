@@ -142,10 +142,12 @@ export function createWays({ runs, setRules, linkDest }: WaysOptions) {
 /** Whether a connection to `host` meets the listener at `bind` on the same port. */
 const leadsBack = (bind: string, host: string): boolean => isOwnAddress(host) && takesAt(bind, host);
 
+/** What is open for one host is not tried: whether that host listens yet is its own affair, and a try would be a call to it. */
 const common = ({ name, session, allow, deny, maxFlows, rate, idleFlow }: Trigger) => ({
   name,
   session,
   enabled: true,
+  probe: false as const,
   allow,
   deny,
   maxFlows,
@@ -195,7 +197,6 @@ function remotes(
           host: dest,
           listen: { address: config.bind, port },
           target: { host, port },
-          probe: false,
         },
       },
     })),
