@@ -89,6 +89,12 @@ describe('a mapping over a port of this machine', () => {
     expect(kernelConflict(at('2001:db8::1', 22), [sshd])).toBeNull();
   });
 
+  test('is not to be forced where a trigger would open it', () => {
+    const refusal = kernelConflict(at(null, 22), [sshd], 'trigger')?.failure;
+    expect(refusal?.message).toContain('the trigger would shadow it');
+    expect(refusal?.hint).not.toContain('--force');
+  });
+
   test('is within one family, that of its host where it names no outer address', () => {
     expect(kernelConflict(at(null, 22, 22, '2001:db8::20'), [sshd])).toBeNull();
     expect(kernelConflict(at(null, 22, 22, '192.168.1.20'), [{ ...sshd, address: '2001:db8::1' }])).toBeNull();

@@ -90,11 +90,11 @@ function kernelPorts(forward: Forward): Pick<GatewayRule, 'proto' | 'external' |
 
 /** Refuses kernel rules that would take a port from a program on this machine, above all from its sshd. */
 async function refuseShadows(forwards: readonly Forward[]): Promise<void> {
-  const rules = forwards.flatMap(kernelPorts);
-  if (rules.length === 0) return;
+  const taken = forwards.flatMap((forward) => kernelPorts(forward).map((rule) => ({ rule, kind: forward.kind })));
+  if (taken.length === 0) return;
   const open = (await listeners()).filter(({ pid }) => pid !== process.pid);
-  for (const rule of rules) {
-    const refusal = kernelConflict(rule, open);
+  for (const { rule, kind } of taken) {
+    const refusal = kernelConflict(rule, open, kind === 'trigger' ? kind : 'mapping');
     if (refusal !== null) throw refusal;
   }
 }

@@ -13,13 +13,19 @@ export interface LocalListener {
   readonly pid: number | null;
 }
 
+const hints = {
+  mapping: 'choose another external port, or say --force where that is meant',
+  trigger: 'open another port, or name an address with --bind that the program does not listen on',
+} as const;
+
 /**
- * Whether a kernel mapping would take connections away from a program on this machine. Pure.
+ * Whether a kernel mapping, or what a trigger opens, would take connections away from a program on this machine. Pure.
  * @returns the refusal, naming the program; null where nothing is in the way
  */
 export function kernelConflict(
   rule: Pick<GatewayRule, 'proto' | 'external' | 'internal'>,
   listeners: readonly LocalListener[],
+  kind: keyof typeof hints = 'mapping',
 ): SallyportError | null {
   const shadowed = listeners.find((listener) => shadows(rule, listener, listeners));
   if (shadowed === undefined) return null;
@@ -29,7 +35,7 @@ export function kernelConflict(
       : `${shadowed.program}${shadowed.pid === null ? '' : ` (pid ${shadowed.pid})`}`;
   return new SallyportError(
     'port_taken',
-    `${rule.proto} ${shadowed.port} is where ${holder} listens, and the mapping would shadow it`,
-    'choose another external port, or say --force where that is meant',
+    `${rule.proto} ${shadowed.port} is where ${holder} listens, and the ${kind} would shadow it`,
+    hints[kind],
   );
 }
