@@ -64,7 +64,7 @@ for (const [name, prepare] of Object.entries(scenes)) {
         ...(name === 'prompt' ? {} : { NO_PROMPTS: '1' }),
         ...(theme === 'light' ? { COLORFGBG: '0;15' } : {}),
       };
-      const terminal = openTerminal(process.execPath, [program], { columns, rows, env });
+      const terminal = openTerminal(process.execPath, [program.file], { columns, rows, env });
       await terminal.see('sallyport', 20_000);
       if (name !== 'prompt') await terminal.see('intra', 20_000);
       await prepare(terminal);
@@ -76,4 +76,5 @@ for (const [name, prepare] of Object.entries(scenes)) {
     }
   }
 }
+program.remove();
 process.exit(0);

@@ -14,7 +14,7 @@ function word(text: string): string {
   return `"${text.replace(/["\\]/g, '\\$&').replaceAll('%', '%%').replaceAll('$', '$$$$')}"`;
 }
 
-export function unitText({ env, engineFile }: Pick<Context, 'env' | 'engineFile'>, node: string): string {
+function unitText({ env, engineFile }: Pick<Context, 'env' | 'engineFile'>, node: string): string {
   const kept = ['SALLYPORT_HOME', 'SSH_AUTH_SOCK'].flatMap((name) => {
     const value = env[name] && path.resolve(env[name]);
     // The variable's value is taken literally here; only the specifiers need care.

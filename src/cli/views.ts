@@ -66,7 +66,7 @@ function triggerWords({ kind, state, opened }: ForwardView, now: Date): string {
 }
 
 /** One line for a forward: glyph, name, word, listener. */
-export function viewLine(view: ForwardView, paint: Paint): string {
+function viewLine(view: ForwardView, paint: Paint): string {
   const { glyph, word, role } = stateLooks[view.state];
   return `${paint(role, glyph)} ${view.name}  ${paint(role, word)}  ${safeText(view.listen)}`;
 }

@@ -22,7 +22,7 @@ export interface Client {
 }
 
 /** Speaks JSON-RPC over a connected stream. */
-export function clientOver(socket: net.Socket): Client {
+function clientOver(socket: net.Socket): Client {
   const connection = createMessageConnection(new SocketMessageReader(socket), new SocketMessageWriter(socket));
   const closers = new Set<() => void>();
   let closed = false;

@@ -92,6 +92,9 @@ function runPart(forward: Forward): string {
   return JSON.stringify(rest);
 }
 
+/** The forward a run is for: of its own name, or of what stands before the slash. */
+const ownerOf = (id: string): string => id.split('/', 1)[0] ?? id;
+
 const sameRun = (a: Forward, b: Forward): boolean => a === b || runPart(a) === runPart(b);
 
 export function createEngine(options: EngineOptions): Engine {
@@ -157,7 +160,7 @@ export function createEngine(options: EngineOptions): Engine {
         if (event.status.is === 'up') triggers.onLinkUp(event.id);
         return;
       case 'probe':
-        onProbe(event.id.replace(/\/relay$/, ''), event.status);
+        onProbe(ownerOf(event.id), event.status);
         return;
       case 'prompt':
         dispatch({ type: 'prompt', prompt: event.prompt });
@@ -269,7 +272,7 @@ export function createEngine(options: EngineOptions): Engine {
   /** What runs on behalf of a forward that somebody else performs: a trigger's ways, a router mapping's relay. */
   function onExtraRun(id: string, status: ListenerStatus): void {
     if (id.includes('/open/')) triggers.onRun(id, status);
-    else mappings.onRelay(id.slice(0, id.indexOf('/')), status);
+    else mappings.onRelay(ownerOf(id), status);
   }
 
   /** The enabled forwards that can be. Only a file edited by hand can hold another: of two in conflict the first keeps the port. */

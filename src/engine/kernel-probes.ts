@@ -13,8 +13,11 @@ export interface KernelProbesOptions {
   readonly onProbe: (name: string, status: ProbeStatus) => void;
 }
 
+/** What of a mapping decides where a try goes. */
+const triedPart = ({ proto, listen, target }: Mapping): string => JSON.stringify([proto, listen, target]);
+
 export function createKernelProbes(options: KernelProbesOptions) {
-  const probers = new Map<string, { readonly everyMs: number; readonly prober: Prober }>();
+  const probers = new Map<string, { readonly everyMs: number; readonly tried: string; readonly prober: Prober }>();
 
   const end = (name: string): void => {
     probers.get(name)?.prober.stop();
@@ -23,23 +26,29 @@ export function createKernelProbes(options: KernelProbesOptions) {
 
   const follow = (name: string, entry: ForwardEntry | undefined): void => {
     const config = entry?.config;
-    const isKernel = config?.kind === 'mapping' && config.via === 'nftables';
-    const everyMs = isKernel && entry?.listener.is === 'open' ? probeEveryMs(config, options.settings()) : null;
-    if ((probers.get(name)?.everyMs ?? null) === everyMs) return;
+    const mapping = config?.kind === 'mapping' && config.via === 'nftables' ? config : null;
+    const everyMs =
+      mapping !== null && entry?.listener.is === 'open' ? probeEveryMs(mapping, options.settings()) : null;
+    const tried = mapping === null ? '' : triedPart(mapping);
+    const before = probers.get(name);
+    if ((before?.everyMs ?? null) === everyMs && (before?.tried ?? tried) === tried) return;
     end(name);
+    // The kernel goes on with another target as if nothing had been; what was found out is of the one before.
+    if (before !== undefined && before.tried !== tried) options.onProbe(name, null);
     if (everyMs === null) return;
     const probe = (signal: AbortSignal): Promise<void> | null => {
       const target = options.target(name);
       return target === null ? null : probeTarget(target.mapping, target.address, signal);
     };
     const prober = new Prober({ probe }, everyMs, null, (status) => options.onProbe(name, status));
-    probers.set(name, { everyMs, prober });
+    probers.set(name, { everyMs, tried, prober });
     prober.start();
   };
 
   return {
     /** To be told of each change of the forwards. */
     update(before: Snapshot['forwards'], after: Snapshot['forwards']): void {
+      if (after === before) return;
       for (const [name, entry] of Object.entries(after)) if (entry !== before[name]) follow(name, entry);
       for (const name of [...probers.keys()]) if (!Object.hasOwn(after, name)) end(name);
     },

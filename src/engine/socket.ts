@@ -5,7 +5,7 @@ import path from 'node:path';
 import { SallyportError } from '../model/errors.ts';
 
 /** Makes a folder private to the user, and refuses one that belongs to somebody else. */
-export function privateFolder(dir: string): void {
+function privateFolder(dir: string): void {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const { uid, mode } = statSync(dir);
   if (uid !== process.getuid?.()) {

@@ -5,6 +5,7 @@ import { type FindingCode, findings, isSensitivePort } from '../model/findings.t
 import type { PortRange, Proto, Transport } from '../model/ports.ts';
 import { transports } from '../model/ports.ts';
 import { type AuditRow, findingLevels, type RouterMapping } from '../model/reports.ts';
+import { shadows } from '../model/shadow.ts';
 import type { ForwardView } from '../model/snapshot.ts';
 import type { Listener } from './sockets.ts';
 
@@ -150,23 +151,6 @@ function ownRow(listener: Listener, forward: AuditEvidence['forwards'][number]):
   return { proto, address, port, owner: view.name, reach, layer, finding };
 }
 
-/** Whether the kernel gives a mapping what would else come to this listener, or some of it. */
-function takesFrom(
-  { proto, external, internal }: KernelMapping,
-  { proto: its, address, port }: Listener,
-  listeners: readonly Listener[],
-): boolean {
-  if (proto !== its || port < external.first || external.last < port) return false;
-  const six = internal.address.includes(':');
-  if (address.includes(':') !== six) {
-    // One on `::` takes IPv4 as well, unless somebody else listens there for it.
-    const both = address === '::' && !six;
-    if (!both || listeners.some((one) => one.proto === its && one.port === port && one.address === '0.0.0.0'))
-      return false;
-  }
-  return external.address === null || reachOf(address) === 'world' || normalAddress(external.address) === address;
-}
-
 /** Where routers announce a restart or another address (RFC 6886 3.2.1, RFC 6887 14.1); the engine only listens there. */
 const announcementPort = 5350;
 
@@ -183,7 +167,7 @@ function foreignRow(listener: Listener, evidence: AuditEvidence): AuditRow {
   const { first, last } = evidence.clientPorts ?? { first: 32_768, last: 60_999 };
   const clientSocket =
     proto === 'udp' && ((first <= port && port <= last) || port === 68 || port === 546 || port === 5353);
-  const shadowed = evidence.kernelMappings.some((mapping) => takesFrom(mapping, listener, evidence.listeners));
+  const shadowed = evidence.kernelMappings.some((mapping) => shadows(mapping, listener, evidence.listeners));
   const unmanaged: FindingCode | null = sshServer
     ? 'ssh_server'
     : clientSocket

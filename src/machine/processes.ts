@@ -46,7 +46,7 @@ export function parseCmdline(text: string): string[] {
 }
 
 /** One process, or null when it is gone. */
-export function readProcess(pid: number): (Omit<ProcessInfo, 'user' | 'startedAt'> & { startTicks: number }) | null {
+function readProcess(pid: number): (Omit<ProcessInfo, 'user' | 'startedAt'> & { startTicks: number }) | null {
   try {
     const stat = parseStat(readFileSync(`/proc/${pid}/stat`, 'utf8'));
     const uid = /^Uid:\s+\d+\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];

@@ -55,6 +55,19 @@ export function sourceFilter(rule: {
   return (address) => address === null || (!denied(address) && allowed(address));
 }
 
+/**
+ * Whether a listener takes what comes to an address of its machine.
+ * @param bind where it listens: `*` is every address, `0.0.0.0` and `::` every one of a family, `localhost` both loopbacks
+ */
+export function takesAt(bind: string, address: string): boolean {
+  const [at, to] = [normalAddress(bind), normalAddress(address)];
+  if (to === null) return false;
+  if (bind === '*') return true;
+  if (bind === 'localhost') return to === '127.0.0.1' || to === '::1';
+  if (at === '0.0.0.0' || at === '::') return to.includes(':') === at.includes(':');
+  return at === to;
+}
+
 export type Reach = 'host' | 'lan' | 'world';
 
 /** Who can reach a listener at this address, going by the address alone. */

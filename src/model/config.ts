@@ -92,7 +92,7 @@ export const RemoteForward = z.strictObject({
   listen: listen.describe('where the SSH server listens'),
   target: target.optional().describe('as seen from here; none: a SOCKS server at the far end'),
 });
-export const SocksLogin = z.strictObject({
+const SocksLogin = z.strictObject({
   user: line.min(1).describe('user name'),
   passwordFile: line.min(1).describe('path of the file with the password'),
 });

@@ -1,6 +1,6 @@
 import { SallyportError } from './errors.ts';
 
-export const currentVersion = 1;
+const currentVersion = 1;
 
 /** Step N turns a configuration of version N into one of version N + 1. */
 const steps: Readonly<Record<number, (config: Record<string, unknown>) => Record<string, unknown>>> = {};

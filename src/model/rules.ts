@@ -1,5 +1,5 @@
 import ipaddr from 'ipaddr.js';
-import { normalAddress, parseCidr } from './cidr.ts';
+import { addressReach, normalAddress, parseCidr, takesAt } from './cidr.ts';
 import type { Forward } from './config.ts';
 import { SallyportError } from './errors.ts';
 import { isSshForward, triggerSets } from './kinds.ts';
@@ -73,12 +73,9 @@ function refuseEmptyList({ allow = [], target }: Extract<Forward, { kind: 'mappi
 
 /** Whether a relay would be its own target, as far as the words alone tell; the data plane sees the rest. */
 function leadsToItself(bind = '127.0.0.1', host: string): boolean {
-  const to = host === 'localhost' ? '127.0.0.1' : normalAddress(host);
-  if (to === null) return false;
-  const loopback = to === '::1' || to.startsWith('127.');
-  if (bind === '*' || bind === '::') return loopback;
-  if (bind === '0.0.0.0') return loopback && to !== '::1';
-  return normalAddress(bind === 'localhost' ? '127.0.0.1' : bind) === to;
+  const to = host === 'localhost' ? '127.0.0.1' : host;
+  const isHere = addressReach(to) === 'host' || normalAddress(bind) === normalAddress(to);
+  return isHere && takesAt(bind, to);
 }
 
 /** A name is looked up when it is listened on; what can be neither a name nor an address is a typing mistake. */

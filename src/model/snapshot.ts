@@ -51,7 +51,7 @@ export function linkChain(links: Snapshot['links'], link: string | null): string
 }
 
 /** How a link does as seen by what runs over it: while it waits for its jump host, that one's state is its own. */
-export function linkStatusSeen(links: Snapshot['links'], link: string | null): LinkStatus {
+function linkStatusSeen(links: Snapshot['links'], link: string | null): LinkStatus {
   const chain = linkChain(links, link).flatMap((id) => links[id] ?? []);
   const own = chain.at(-1)?.status ?? { is: 'idle' };
   if (own.is !== 'connecting') return own;

@@ -234,7 +234,7 @@ function reasonStart(layout: Layout<ForwardRow>, reason: string): string {
 }
 
 /** What a trigger waits for and opens: `tcp 6660-6669 → tcp 113`. */
-export function triggerRule({ config }: ForwardRow, glyphs: Glyphs): string {
+function triggerRule({ config }: ForwardRow, glyphs: Glyphs): string {
   if (config.kind !== 'trigger') return '';
   const sets = (list: readonly { proto: string; ports: string }[]) =>
     list.map(({ proto, ports }) => `${proto} ${ports}`).join(', ');

@@ -27,7 +27,7 @@ export function hostRows(snapshot: Snapshot, views: readonly ForwardView[]): Hos
 }
 
 /** Round trips in milliseconds: `0.4 ms`, `12 ms`. */
-export const formatRoundTrip = (ms: number) => `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
+const formatRoundTrip = (ms: number) => `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
 
 /** The same three facts whichever way a link stands: address, cipher, round trip; or why there are none. */
 function statusText({ status }: LinkEntry, now: number): string {

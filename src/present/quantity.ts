@@ -41,7 +41,7 @@ export function formatShort(amount: number): string {
 }
 
 /** `13:45:07`, local time. */
-export function formatClock(at: Date): string {
+function formatClock(at: Date): string {
   return [at.getHours(), at.getMinutes(), at.getSeconds()].map((n) => String(n).padStart(2, '0')).join(':');
 }
 

@@ -31,7 +31,7 @@ function isDefault(file: string, values: TokenValues): boolean {
 }
 
 /** The blob of a one-line public key, or null. */
-export function publicBlob(text: string): Buffer | null {
+function publicBlob(text: string): Buffer | null {
   const [type, key] = text.trimStart().split(/\s+/, 2);
   if (!type || !key) return null;
   const blob = Buffer.from(key, 'base64');
@@ -41,7 +41,7 @@ export function publicBlob(text: string): Buffer | null {
 const magic = 'openssh-key-v1\0';
 
 /** The clear head of an OpenSSH private key file (PROTOCOL.key): cipher name and public key; null if it is none. */
-export function opensshKeyHead(text: string): { encrypted: boolean; blob: Buffer } | null {
+function opensshKeyHead(text: string): { encrypted: boolean; blob: Buffer } | null {
   const body = /-----BEGIN OPENSSH PRIVATE KEY-----([A-Za-z0-9+/=\s]+)-----END/.exec(text)?.[1];
   if (body === undefined) return null;
   const data = Buffer.from(body, 'base64');

@@ -45,14 +45,8 @@ async function checkReadable(file: string): Promise<void> {
     await readFile(file);
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    throw new SallyportError(
-      'host_config',
-      `cannot read ${file}: ${code}`,
-      'name a file in the form of ssh_config(5)',
-      {
-        cause,
-      },
-    );
+    const hint = 'name a file in the form of ssh_config(5)';
+    throw new SallyportError('host_config', `cannot read ${file}: ${code}`, hint, { cause });
   }
 }
 

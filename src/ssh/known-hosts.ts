@@ -96,7 +96,7 @@ export function judgeHostKey(entries: readonly KnownHost[], name: string, key: H
 }
 
 /** The type of key a host key algorithm proves. */
-export function keyTypeOf(algorithm: string): string {
+function keyTypeOf(algorithm: string): string {
   return algorithm === 'rsa-sha2-256' || algorithm === 'rsa-sha2-512' ? 'ssh-rsa' : algorithm;
 }
 

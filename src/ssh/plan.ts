@@ -66,7 +66,7 @@ function refuseFdpass(options: ResolvedOptions, dest: string): void {
  * The jump host next to the destination, as ssh would call itself for it: user, port and configuration file go along,
  * the hops before it become its own `-J`, nothing else of the command line does.
  */
-export function jumpRequest(options: ResolvedOptions, overrides: SshOverrides): HostRequest | null {
+function jumpRequest(options: ResolvedOptions, overrides: SshOverrides): HostRequest | null {
   const value = options.proxyjump;
   if (typeof value !== 'string' || value === 'none' || value === '') return null;
   const hops = value.split(',');
@@ -110,7 +110,7 @@ const notTheConnection: ReadonlySet<string> = new Set(
  * Digest of what makes a connection what it is, however the destination was spelled; the spelling counts only where an
  * option uses it (`%n`).
  */
-export function linkId(options: ResolvedOptions, carrier: SshCarrier, via: string | null): string {
+function linkId(options: ResolvedOptions, carrier: SshCarrier, via: string | null): string {
   const relevant = Object.entries(options)
     .filter(([name]) => !notTheConnection.has(name))
     .sort(([a], [b]) => (a < b ? -1 : 1));

@@ -48,7 +48,7 @@ interface Destination {
 }
 
 /** `user@host` or `ssh://user@host:port`, as ssh(1) takes them apart. */
-export function splitDestination(dest: string): Destination {
+function splitDestination(dest: string): Destination {
   const refused = () => new SallyportError('host_config', `"${dest}" is not a host`, 'write it as user@host');
   const uri = /^ssh:\/\/(?:([^@/]*)@)?(\[[^\]]+\]|[^:/@]+)(?::(\d+))?\/?$/i.exec(dest);
   if (/^ssh:\/\//i.test(dest) && uri === null) throw refused();

@@ -9,7 +9,7 @@ const attributesReply = /\u001b\[\?[\d;]*c/;
 export type Background = 'light' | 'dark';
 
 /** What an answer says, what else there was in the input, and whether all is answered. */
-export function readReply(input: string): { background: Background | null; rest: string; complete: boolean } {
+function readReply(input: string): { background: Background | null; rest: string; complete: boolean } {
   const colour = colourReply.exec(input);
   const complete = attributesReply.test(input);
   const rest = input.replace(colourReply, '').replace(attributesReply, '');

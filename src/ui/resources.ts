@@ -43,7 +43,7 @@ function maxAgeMs(want: Want): number {
   return { '1m': 900, '5m': 900, '1h': 20_000, '24h': 120_000 }[want.range];
 }
 
-export const keyOf = (want: Want): string =>
+const keyOf = (want: Want): string =>
   want.what === 'history'
     ? `history ${want.range} ${want.forward ?? '*'}`
     : want.what === 'flows' || want.what === 'days'

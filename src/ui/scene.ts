@@ -60,7 +60,7 @@ export interface Scene {
 }
 
 /** The prompt on top: the oldest that nobody put off. */
-export function topPrompt(picture: Picture | null, ui: UiState): Prompt | null {
+function topPrompt(picture: Picture | null, ui: UiState): Prompt | null {
   return picture?.snapshot.prompts.find(({ id }) => !ui.putOff.has(id)) ?? null;
 }
 
@@ -74,7 +74,7 @@ function cachedViews(picture: Picture): readonly ForwardView[] {
   return views;
 }
 
-export function sortFlows(flows: readonly FlowRow[], by: UiState['flowSort']): readonly FlowRow[] {
+function sortFlows(flows: readonly FlowRow[], by: UiState['flowSort']): readonly FlowRow[] {
   const key: Record<UiState['flowSort'], (a: FlowRow, b: FlowRow) => number> = {
     age: (a, b) => (a.since < b.since ? -1 : a.since > b.since ? 1 : 0),
     rate: (a, b) => b.rxRate + b.txRate - a.rxRate - a.txRate,

@@ -87,6 +87,22 @@ describe('TCP', () => {
     expect(plane.counts('m').flowsTotal).toBeLessThanOrEqual(6);
   });
 
+  test('nor is one that was listened on by a name', async () => {
+    const port = await freePort();
+    // No address in the usual form, so the resolver is asked; it needs no hosts file to know it.
+    await plane.start(mapping({ address: '127.1', port }, port));
+    expect(await fate(connect(port))).toBe('ECONNRESET');
+    expect(plane.notes('target_unreachable')[0]?.message).toBe(`127.0.0.1:${port} is where the mapping itself listens`);
+  });
+
+  test('a program on the same port of the other family is none', async () => {
+    const { port } = keep(await echo());
+    await plane.start(mapping({ address: '::', port }, port));
+    const client = connect(port, { host: '::1' });
+    client.end('hello');
+    expect((await readAll(client)).toString()).toBe('hello');
+  });
+
   test('a name is resolved for each connection', async () => {
     const { address } = await lookup('localhost');
     const { port: target } = keep(await echo({ host: address, port: 0 }));

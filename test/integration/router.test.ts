@@ -35,10 +35,13 @@ describe.skipIf(unable)(`router leases${unable ? ` (${unable})` : ''}`, () => {
     dir = mkdtempSync(path.join(os.tmpdir(), 'router-'));
   });
   afterEach(async () => {
-    await Promise.all(clients.map((client) => client.stop()));
-    clients = [];
-    await router?.stop();
-    rmSync(dir, { recursive: true, force: true });
+    try {
+      await Promise.all(clients.map((client) => client.stop()));
+    } finally {
+      clients = [];
+      await router?.stop();
+      rmSync(dir, { recursive: true, force: true });
+    }
   });
 
   async function start(
@@ -138,7 +141,7 @@ describe.skipIf(unable)(`router leases${unable ? ` (${unable})` : ''}`, () => {
     await router.kill();
     await router.run();
     await until('both leases to be back', () => router.mapped().length === 2, { timeoutMs: 25_000 });
-    expect(client.noted('router_restarted')).toBeGreaterThan(0);
+    await until('the restart to be told', () => client.noted('router_restarted') > 0);
   });
 
   test('PCP is taken before all others; the range is one mapping, shifted', async () => {

@@ -75,7 +75,12 @@ export class Miniupnpd {
       'deny 0-65535 0.0.0.0/0 0-65535',
     ];
     writeFileSync(path.join(router.dir, 'miniupnpd.conf'), `${lines.join('\n')}\n`);
-    await router.run();
+    try {
+      await router.run();
+    } catch (error) {
+      await router.stop();
+      throw error;
+    }
     return router;
   }
 

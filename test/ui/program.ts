@@ -1,11 +1,17 @@
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import * as esbuild from 'esbuild';
 import { bundling } from '../../bin/bundling.ts';
 
-/** Bundles the dashboard over the fake engine, as the real program is bundled; the file to run. */
-export async function buildFakeDashboard(): Promise<string> {
+export interface BuiltProgram {
+  /** What Node is to run. */
+  readonly file: string;
+  remove(): void;
+}
+
+/** Bundles the dashboard over the fake engine, as the real program is bundled. */
+export async function buildFakeDashboard(): Promise<BuiltProgram> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'sallyport-ui-'));
   await esbuild.build({
     ...bundling,
@@ -14,5 +20,5 @@ export async function buildFakeDashboard(): Promise<string> {
     outExtension: { '.js': '.mjs' },
     logLevel: 'error',
   });
-  return path.join(folder, 'dashboard.mjs');
+  return { file: path.join(folder, 'dashboard.mjs'), remove: () => rmSync(folder, { recursive: true, force: true }) };
 }

@@ -8,7 +8,9 @@ let program = '';
 let open: Terminal[] = [];
 
 beforeAll(async () => {
-  program = await buildFakeDashboard();
+  const built = await buildFakeDashboard();
+  program = built.file;
+  return built.remove;
 });
 afterEach(() => {
   for (const terminal of open) terminal.close();

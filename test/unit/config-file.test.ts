@@ -1,7 +1,7 @@
-import { mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Config, emptyConfig } from '../../src/model/config.ts';
 import { lastGoodName } from '../../src/model/config-text.ts';
 import { openConfigFile } from '../../src/store/config-file.ts';
@@ -13,6 +13,7 @@ let dir: string;
 beforeEach(() => {
   dir = mkdtempSync(path.join(os.tmpdir(), 'sallyport-store-'));
 });
+afterEach(() => rmSync(dir, { recursive: true }));
 
 describe('the config file', () => {
   test('is empty where there is none, and is not created by reading', () => {

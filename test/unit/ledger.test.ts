@@ -1,11 +1,13 @@
-import { mkdtempSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { openLedger } from '../../src/engine/ledger.ts';
 
 const totals = (rx: number, tx = 0) => ({ web: { rx, tx, flowsTotal: 1, refused: 0 } });
-const makeFile = () => path.join(mkdtempSync(path.join(os.tmpdir(), 'ledger-')), 'state', 'totals.json');
+const dir = mkdtempSync(path.join(os.tmpdir(), 'ledger-'));
+afterAll(() => rmSync(dir, { recursive: true }));
+const makeFile = () => path.join(mkdtempSync(path.join(dir, 'home-')), 'state', 'totals.json');
 
 test('totals and days survive, a day gets what moved in it, and a name that began anew counts from zero', () => {
   const file = makeFile();

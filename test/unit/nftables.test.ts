@@ -61,8 +61,8 @@ describe('connections as conntrack lists them', () => {
 
 describe('a mapping over a port of this machine', () => {
   const sshd = { proto: 'tcp', address: '0.0.0.0', port: 22, program: 'sshd', pid: 812 } as const;
-  const at = (address: string | null, first: number, last = first) =>
-    ({ proto: 'tcp', external: { address, first, last } }) as const;
+  const at = (address: string | null, first: number, last = first, inside = '') =>
+    ({ proto: 'tcp', external: { address, first, last }, internal: { address: inside, first } }) as const;
 
   test('is refused with the holder, ranges as well', () => {
     expect(kernelConflict(at(null, 22), [sshd])).toMatchObject({
@@ -87,6 +87,19 @@ describe('a mapping over a port of this machine', () => {
     ).toBeNull();
     expect(kernelConflict(at('203.0.113.1', 22), [{ ...sshd, address: '192.168.1.1' }])).toBeNull();
     expect(kernelConflict(at('2001:db8::1', 22), [sshd])).toBeNull();
+  });
+
+  test('is not to be forced where a trigger would open it', () => {
+    const refusal = kernelConflict(at(null, 22), [sshd], 'trigger')?.failure;
+    expect(refusal?.message).toContain('the trigger would shadow it');
+    expect(refusal?.hint).not.toContain('--force');
+  });
+
+  test('is within one family, that of its host where it names no outer address', () => {
+    expect(kernelConflict(at(null, 22, 22, '2001:db8::20'), [sshd])).toBeNull();
+    expect(kernelConflict(at(null, 22, 22, '192.168.1.20'), [{ ...sshd, address: '2001:db8::1' }])).toBeNull();
+    expect(kernelConflict(at(null, 22, 22, '2001:db8::20'), [{ ...sshd, address: '::' }])).not.toBeNull();
+    expect(kernelConflict(at(null, 22, 22, '192.168.1.20'), [{ ...sshd, address: '::' }])).not.toBeNull();
   });
 });
 

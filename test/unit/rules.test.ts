@@ -52,6 +52,7 @@ it.each([
   [{ listen: { port: 80 }, target: { host: '127.0.0.1', port: 80 } }],
   [{ listen: { port: 80 }, target: { host: 'localhost', port: 80 } }],
   [{ listen: { port: 80, last: 90, address: '*' }, target: { host: '::1', port: 80 } }],
+  [{ listen: { port: 80, address: '::' }, target: { host: '::1', port: 80 } }],
   [{ listen: { port: 80, address: '10.0.0.1' }, target: { host: '10.0.0.1', port: 80 } }],
 ])('refuses a relay that would lead to itself: %j', (more) => {
   expect(() => checkForward(mapping(more))).toThrow(/lead to itself/);
@@ -62,6 +63,8 @@ it.each([
   [{ listen: { port: 80 }, target: { host: '127.0.0.2', port: 80 } }],
   [{ listen: { port: 80, address: '10.0.0.1' }, target: { host: '127.0.0.1', port: 80 } }],
   [{ listen: { port: 80 }, target: { host: 'web', port: 80 } }],
+  [{ listen: { port: 80, address: '::' }, target: { host: '127.0.0.1', port: 80 } }],
+  [{ listen: { port: 80, address: '0.0.0.0' }, target: { host: '::1', port: 80 } }],
 ])('takes a relay to this machine that does not: %j', (more) => {
   expect(() => checkForward(mapping(more))).not.toThrow();
 });

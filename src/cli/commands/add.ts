@@ -33,7 +33,7 @@ export async function store(context: Context, request: NewForwards): Promise<voi
   });
 }
 
-export async function viewsNamed(client: Client, names: readonly string[]) {
+async function viewsNamed(client: Client, names: readonly string[]) {
   const views = await client.call('list', {});
   return views.filter(({ name }) => names.includes(name));
 }

@@ -61,14 +61,8 @@ function writeWhole(file: string, text: string): void {
   } catch (cause) {
     rmSync(fresh, { force: true });
     const { code } = cause as NodeJS.ErrnoException;
-    throw new SallyportError(
-      'config_write',
-      `cannot write ${file}: ${code}`,
-      'name a file in a folder of yours that has room',
-      {
-        cause,
-      },
-    );
+    const hint = 'name a file in a folder of yours that has room';
+    throw new SallyportError('config_write', `cannot write ${file}: ${code}`, hint, { cause });
   }
 }
 
@@ -76,11 +70,7 @@ function writeWhole(file: string, text: string): void {
  * @param dashes whether `--` stood before the words
  * @throws SallyportError `usage`, or `config_invalid` for a file that cannot be read
  */
-export function readImport(
-  words: readonly string[],
-  dashes: boolean,
-  absolute: (file: string) => string,
-): ImportRequest {
+function readImport(words: readonly string[], dashes: boolean, absolute: (file: string) => string): ImportRequest {
   const [first, second, ...rest] = words;
   if (first === undefined) {
     throw new SallyportError(

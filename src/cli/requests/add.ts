@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import type { Forward, ForwardSchema } from '../../model/config.ts';
 import type { ForwardSpec } from '../../model/endpoint.ts';
 import { SallyportError } from '../../model/errors.ts';
@@ -72,7 +72,7 @@ export function readAdd(
 }
 
 /** What a specification alone says. */
-export function specFields({ kind, listen, target }: ForwardSpec) {
+function specFields({ kind, listen, target }: ForwardSpec) {
   return { kind, listen, ...(target !== null && { target }) };
 }
 
@@ -92,13 +92,4 @@ export function readLogin(text: string, place: Place) {
     );
   }
   return { user, passwordFile: absolutePath(file, place) };
-}
-
-/** The words after `add` as what they ask for. */
-export function parseAdd(argv: readonly string[], place: Place, schema: ForwardSchema): NewForwards {
-  const command = new Command('add').exitOverride().configureOutput({ writeErr: () => {} });
-  const typed = declareAdd(command);
-  command.parse([...argv], { from: 'user' });
-  const [name, dest, more] = command.processedArgs as [string, string, string[]];
-  return readAdd({ name, dest, more, typed }, command.opts<AddFlags>(), place, schema);
 }

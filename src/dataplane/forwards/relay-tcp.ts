@@ -52,9 +52,8 @@ function connect(socket: net.Socket, port: number, mapping: Mapping, own: OwnLis
       own.refuseKnown(target);
       const host = await device(target.host);
       const stream = await dialDirect({ ...target, host }, signal, (options) => new IntakeSocket(options));
-      const { localAddress: local, remoteAddress: remote, remotePort } = stream;
       try {
-        own.refuse(target, { local, remote, port: remotePort });
+        await own.refuse(target, () => ({ local: stream.localAddress, remote: stream.remoteAddress }));
       } catch (error) {
         stream.resetAndDestroy();
         throw error;

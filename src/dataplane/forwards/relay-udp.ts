@@ -208,19 +208,15 @@ class UdpRelay {
         answer(datagram);
       });
       await new Promise<void>((resolve) => socket.connect(target.port, address, resolve));
-      if (flow.ended) {
-        socket.close();
-        return null;
-      }
       try {
-        this.own.refuse(target, {
-          local: socket.address().address,
-          remote: address,
-          port: target.port,
-        });
+        await this.own.refuse(target, () => ({ local: socket.address().address, remote: address }));
       } catch (error) {
         socket.close();
         throw error;
+      }
+      if (flow.ended) {
+        socket.close();
+        return null;
       }
       grow(socket);
       association.socket = socket;

@@ -8,7 +8,7 @@ import type { PumpLimits } from '../pump.ts';
 import { pump, reset } from '../pump.ts';
 
 /** How long a connection waits for a link that is away. */
-export const linkPatienceMs = 5000;
+const linkPatienceMs = 5000;
 
 export interface Service {
   readonly notes: Notes;

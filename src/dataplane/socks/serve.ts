@@ -11,7 +11,7 @@ import type { Login } from './login.ts';
 import { reply5, replyFor } from './reply.ts';
 
 /** A client that has not said where it wants to go by then is dropped. */
-export const handshakeMs = 10_000;
+const handshakeMs = 10_000;
 /** A client that was refused has so long to read why. */
 const farewellMs = 1000;
 

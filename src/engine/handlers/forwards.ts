@@ -1,7 +1,7 @@
 import type { GatewayRule } from '../../gateways/gateway.ts';
 import { kernelConflict } from '../../gateways/nftables/kernel-conflict.ts';
 import { listeners } from '../../machine/sockets.ts';
-import { addressReach } from '../../model/cidr.ts';
+import { addressReach, normalAddress } from '../../model/cidr.ts';
 import type { Forward } from '../../model/config.ts';
 import { conflictError, findConflict } from '../../model/conflicts.ts';
 import { SallyportError, toFailure } from '../../model/errors.ts';
@@ -75,23 +75,26 @@ async function preview(engine: Engine, raw: unknown, replacing: string | undefin
 }
 
 /** Ports a forward takes in the kernel, before this machine's own programs see them. */
-function kernelPorts(forward: Forward): Pick<GatewayRule, 'proto' | 'external'>[] {
+function kernelPorts(forward: Forward): Pick<GatewayRule, 'proto' | 'external' | 'internal'>[] {
   if (forward.kind === 'mapping' && forward.via === 'nftables' && forward.force !== true)
-    return kernelRules(forward, '');
+    return kernelRules(forward, normalAddress(forward.target.host) ?? '');
   if (forward.kind !== 'trigger' || forward.via !== 'nftables') return [];
+  // An interface's name stands for whatever addresses it has.
+  const at = normalAddress(forward.bind ?? '');
   return openRanges(forward.open).map(({ proto, first, last }) => ({
     proto,
-    external: { address: null, first, last },
+    external: { address: at === '0.0.0.0' || at === '::' ? null : at, first, last },
+    internal: { address: '', first },
   }));
 }
 
 /** Refuses kernel rules that would take a port from a program on this machine, above all from its sshd. */
 async function refuseShadows(forwards: readonly Forward[]): Promise<void> {
-  const rules = forwards.flatMap(kernelPorts);
-  if (rules.length === 0) return;
+  const taken = forwards.flatMap((forward) => kernelPorts(forward).map((rule) => ({ rule, kind: forward.kind })));
+  if (taken.length === 0) return;
   const open = (await listeners()).filter(({ pid }) => pid !== process.pid);
-  for (const rule of rules) {
-    const refusal = kernelConflict(rule, open);
+  for (const { rule, kind } of taken) {
+    const refusal = kernelConflict(rule, open, kind === 'trigger' ? kind : 'mapping');
     if (refusal !== null) throw refusal;
   }
 }

@@ -2,7 +2,7 @@
 // relay behind it, or a remote forward on the SSH server the call went over.
 import type { GatewayRule } from '../../gateways/gateway.ts';
 import { isOwnAddress, lanAddress } from '../../machine/interfaces.ts';
-import { addressReach, normalAddress } from '../../model/cidr.ts';
+import { addressReach, takesAt } from '../../model/cidr.ts';
 import type { Trigger } from '../../model/config.ts';
 import { type Failure, SallyportError } from '../../model/errors.ts';
 import type { ListenerStatus } from '../../model/state.ts';
@@ -90,6 +90,10 @@ export function createWays({ runs, setRules, linkDest }: WaysOptions) {
       return null;
     },
 
+    /** Why nothing can be opened over the link of a call; null where it can. */
+    withoutLink: ({ via }: Trigger, link: string | null): SallyportError | null =>
+      via === 'remote' && (link === null || linkDest(link) === null) ? noLink() : null,
+
     /**
      * Opens all of a trigger's ports towards a host.
      * @param link the one the host's call went over; null where it went over none
@@ -136,19 +140,14 @@ export function createWays({ runs, setRules, linkDest }: WaysOptions) {
 }
 
 /** Whether a connection to `host` meets the listener at `bind` on the same port. */
-function leadsBack(bind: string, host: string): boolean {
-  const to = normalAddress(host);
-  if (to === null || !isOwnAddress(to)) return false;
-  if (bind === '*' || bind === '::') return true;
-  if (bind === '0.0.0.0') return !to.includes(':');
-  if (bind === 'localhost') return to === '127.0.0.1' || to === '::1';
-  return normalAddress(bind) === to;
-}
+const leadsBack = (bind: string, host: string): boolean => isOwnAddress(host) && takesAt(bind, host);
 
+/** What is open for one host is not tried: whether that host listens yet is its own affair, and a try would be a call to it. */
 const common = ({ name, session, allow, deny, maxFlows, rate, idleFlow }: Trigger) => ({
   name,
   session,
   enabled: true,
+  probe: false as const,
   allow,
   deny,
   maxFlows,
@@ -198,7 +197,6 @@ function remotes(
           host: dest,
           listen: { address: config.bind, port },
           target: { host, port },
-          probe: false,
         },
       },
     })),
@@ -206,7 +204,7 @@ function remotes(
 }
 
 /** A port cannot open on the far side of a call that went over no SSH connection. */
-export const noLink = () =>
+const noLink = () =>
   new SallyportError(
     'host_lost',
     'there is no SSH connection of a call to open the port on',

@@ -74,7 +74,7 @@ function missing(program: string, cause: NodeJS.ErrnoException): SallyportError 
   return new SallyportError('gateway_missing', `${name} ${why}`, `apt install ${packages[name] ?? name}`, { cause });
 }
 
-export const deniedHint = 'run the engine as root, or as a service with AmbientCapabilities=CAP_NET_ADMIN';
+const deniedHint = 'run the engine as root, or as a service with AmbientCapabilities=CAP_NET_ADMIN';
 
 /** What a program's complaint means, in one line. */
 function failure(program: string, stderr: string): SallyportError {

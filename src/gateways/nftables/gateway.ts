@@ -56,7 +56,7 @@ const ours = /^sallyport_[A-Za-z0-9_]+$/;
 const silent: TriggerReports = { state: () => {}, event: () => {}, refreshed: () => {} };
 
 /** Table name of an instance; a name nft cannot spell is hashed. */
-export function tableName(instance: string): string {
+function tableName(instance: string): string {
   const plain = /^[A-Za-z0-9_]{1,40}$/.test(instance);
   return `sallyport_${plain ? instance : createHash('sha256').update(instance).digest('hex').slice(0, 16)}`;
 }

@@ -45,7 +45,7 @@ export interface PlacedTrigger extends KernelTrigger {
 }
 
 /** How long a host that was turned away stays in the list of those, and is not reported again. */
-export const refusedMs = 60_000;
+const refusedMs = 60_000;
 
 /** The stem of a trigger's object names. */
 export const triggerId = (name: string): string => `t${createHash('sha256').update(name).digest('hex').slice(0, 16)}`;

@@ -41,8 +41,6 @@ export class RulesetBuilder implements Ruleset {
   }
 }
 
-export const emptyRuleset: Ruleset = { objects: new Map(), elements: new Map() };
-
 /** What lives in the kernel and must survive a table made anew. */
 export interface Carried {
   readonly counters: ReadonlyMap<string, { readonly packets: number; readonly bytes: number }>;

@@ -6,7 +6,7 @@ const opcodes = { address: 0, udp: 1, tcp: 2 } as const;
 const names = ['address', 'udp', 'tcp'] as const;
 
 /** Result codes by number (RFC 6886 section 3.5). */
-export const natPmpResults = [
+const natPmpResults = [
   'SUCCESS',
   'UNSUPP_VERSION',
   'NOT_AUTHORIZED',

@@ -18,7 +18,7 @@ const preferFailure = 2;
 const protocolNumbers = { tcp: 6, udp: 17 } as const;
 
 /** Result codes by number (RFC 6887 section 7.4). */
-export const pcpResults = [
+const pcpResults = [
   'SUCCESS',
   'UNSUPP_VERSION',
   'NOT_AUTHORIZED',

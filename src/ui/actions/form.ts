@@ -218,7 +218,7 @@ function prefilled(forward: Forward): FormState {
 }
 
 /** The top-level keys that differ; null takes one away. */
-export function patchOf(before: Forward, after: Forward): Record<string, unknown> {
+function patchOf(before: Forward, after: Forward): Record<string, unknown> {
   const patch: Record<string, unknown> = {};
   const [old, now] = [before as Record<string, unknown>, after as Record<string, unknown>];
   for (const key of new Set([...Object.keys(old), ...Object.keys(now)])) {

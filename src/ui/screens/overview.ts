@@ -62,7 +62,7 @@ function graphPanel(scene: Scene, width: number, height: number): Line[] {
   );
 }
 
-export function groupUnderCursor({ rows, place }: Pick<Scene, 'rows' | 'place'>): Group | null {
+function groupUnderCursor({ rows, place }: Pick<Scene, 'rows' | 'place'>): Group | null {
   return groups.find((group) => rows[group].some(({ view }) => view.name === place?.id)) ?? null;
 }
 

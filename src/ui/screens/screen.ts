@@ -10,7 +10,7 @@ import { overviewLines } from './overview.ts';
 
 export const floor = { columns: 40, rows: 12 } as const;
 
-export const tooSmall = ({ columns, rows }: Scene['size']) => columns < floor.columns || rows < floor.rows;
+const tooSmall = ({ columns, rows }: Scene['size']) => columns < floor.columns || rows < floor.rows;
 
 /** Header, body and footer: exactly as many lines as the terminal has rows, none wider than it. */
 export function screenLines(scene: Scene): Line[] {

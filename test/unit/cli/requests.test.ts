@@ -1,6 +1,7 @@
+import { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
 import { parseRate } from '../../../src/cli/flags/common.ts';
-import { parseAdd } from '../../../src/cli/requests/add.ts';
+import { type AddFlags, declareAdd, readAdd } from '../../../src/cli/requests/add.ts';
 import { editPatch } from '../../../src/cli/requests/edit.ts';
 import { parseInternal, readMap } from '../../../src/cli/requests/map.ts';
 import { parsePortSets, readTrigger } from '../../../src/cli/requests/trigger.ts';
@@ -8,7 +9,13 @@ import { Forward } from '../../../src/model/config.ts';
 import { SallyportError } from '../../../src/model/errors.ts';
 
 const place = { cwd: '/work', userHome: '/home/ops', now: new Date('2026-11-22T12:00:00.000Z') };
-const add = (...words: string[]) => parseAdd(words, place, Forward);
+const add = (...words: string[]) => {
+  const command = new Command('add').exitOverride().configureOutput({ writeErr: () => {} });
+  const typed = declareAdd(command);
+  command.parse(words, { from: 'user' });
+  const [name, dest, more] = command.processedArgs as [string, string, string[]];
+  return readAdd({ name, dest, more, typed }, command.opts<AddFlags>(), place, Forward);
+};
 const codeOf = (run: () => unknown) => {
   try {
     run();

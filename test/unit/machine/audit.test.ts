@@ -121,6 +121,15 @@ describe('a kernel mapping over a port that a program listens on', () => {
   test('takes it from one that listens for both families', () => {
     expect(at('[::]:8080')).toEqual([['::', 'shadowed']]);
   });
+
+  test('at one public address leaves the listener at another alone', () => {
+    const [row] = auditRows({
+      ...none,
+      listeners: [listener('198.51.100.7:8080', 'httpd')],
+      kernelMappings: [kernel({ external: { address: '203.0.113.5', first: 8080, last: 8080 } })],
+    }).filter(({ layer }) => layer === 'address');
+    expect(row?.finding?.code).toBe('unmanaged_world');
+  });
 });
 
 describe('forwards of the engine', () => {

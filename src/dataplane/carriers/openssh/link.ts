@@ -31,7 +31,7 @@ interface OpensshConnection extends Connection {
 const brokenOff: ReadonlySet<string> = new Set(['handshake_failed', 'host_lost', 'host_timeout', 'proxy_failed']);
 
 /** A factory whose links share what was answered "until the engine stops". */
-export function opensshLinkFactory(kept: KeptAnswers): LinkFactory {
+function opensshLinkFactory(kept: KeptAnswers): LinkFactory {
   return (spec, context) => new OpensshLink(spec, context, kept);
 }
 

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import ssh2, { type ParsedKey } from 'ssh2';
 import { SallyportError } from '../../../model/errors.ts';
 
-export const agentListMs = 5000;
+const agentListMs = 5000;
 /** An agent may ask its owner to confirm each use of a key (ssh-add -c). */
 const agentSignMs = 60_000;
 

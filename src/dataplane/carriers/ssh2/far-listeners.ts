@@ -16,7 +16,7 @@ function bindAddress(address: string | undefined): string {
 }
 
 /** How a listen endpoint is called across reconnections. */
-export function listenName(at: Listen): string {
+function listenName(at: Listen): string {
   return 'socket' in at ? at.socket : `${bindAddress(at.address)}:${at.port}`;
 }
 

@@ -16,7 +16,7 @@ interface Protocol {
 const usual = ['rsa-sha2-512', 'rsa-sha2-256', 'ssh-rsa'];
 
 /** The server's algorithms with only the best of those for RSA left; unchanged where none of them is accepted here. */
-export function withOneRsa(algorithms: readonly string[], options: ResolvedOptions): string[] {
+function withOneRsa(algorithms: readonly string[], options: ResolvedOptions): string[] {
   const accepted = optionNames(options, 'pubkeyacceptedalgorithms');
   const order = accepted.length === 0 ? usual : accepted.filter((algorithm) => usual.includes(algorithm));
   const best = order.find((algorithm) => algorithms.includes(algorithm));

@@ -89,7 +89,7 @@ export async function connectTcp(options: TcpOptions): Promise<net.Socket> {
 }
 
 /** Gives up waiting at the signal; what it waited for goes on by itself. */
-export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   if (signal.aborted) {
     promise.catch(() => {});
     return Promise.reject(signal.reason);
