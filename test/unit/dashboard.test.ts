@@ -230,10 +230,20 @@ test('the palette finds forwards and actions, and says what cannot be done', asy
 
 test('sessions are made, renamed, filled and shown', async () => {
   stage = await openStage();
-  await stage.press('m');
+  await stage.press('v', 'v', 'm');
   await stage.type('lab');
   await stage.press('enter');
-  expect(called('edit')[0]?.params).toEqual({ name: 'intra', patch: { session: 'lab' } });
+  const inLab = ({ scene }: NonNullable<typeof stage>) =>
+    scene()
+      .views.filter(({ session }) => session === 'lab')
+      .map(({ name }) => name);
+  expect(inLab(stage)).toHaveLength(3);
+  await stage.press('u');
+  expect(inLab(stage)).toEqual(['scratch']);
+  await stage.press('V', 'g', 'm');
+  await stage.type('lab');
+  await stage.press('enter');
+  expect(called('move')[1]?.params).toEqual({ names: ['intra'], session: 'lab' });
   await stage.press('S', 'j', 'j', 'enter');
   expect(stage.scene().ids).toEqual(['intra', 'scratch']);
 });
