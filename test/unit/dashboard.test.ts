@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from 'vitest';
 import { Forward } from '../../src/model/config.ts';
-import { plainText } from '../../src/present/line.ts';
-import { screenLines } from '../../src/ui/screens/screen.ts';
+import { lineWidth, plainText } from '../../src/present/line.ts';
+import { frameLines, screenLines } from '../../src/ui/screens/screen.ts';
 import { frozenAt } from '../support/frozen.ts';
 import { empty, unknownHostKey, workday } from '../support/scenario.ts';
 import { openStage, type Stage } from '../support/stage.ts';
@@ -343,6 +343,15 @@ test('what a section of the details has no room for is reached by moving in it',
   expect(stage.text()).toMatch(/target\.port +5000/);
   await stage.press('shift+tab', 'shift+tab');
   expect(stage.scene().place?.index).toBe(stage.scene().ids.length - 1);
+});
+
+test('the choice under the cursor has its background from edge to edge', async () => {
+  stage = await openStage();
+  await stage.press(',');
+  const marked = frameLines(stage.scene()).find((line) => plainText(line).includes('theme: auto')) ?? [];
+  const text = plainText(marked);
+  const back = marked.filter((segment) => segment.back === 'select');
+  expect(lineWidth(back)).toBe(text.indexOf('│', text.indexOf('▌')) - text.indexOf('▌'));
 });
 
 test('settings are changed from the dashboard, and it follows at once', async () => {
