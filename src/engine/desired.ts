@@ -147,6 +147,17 @@ export function createDesired(file: ConfigFile, changed: (config: Config, undo: 
       return forward;
     },
 
+    /** All at once, so that one undo takes all of it back. */
+    move(names: readonly string[], session: string): void {
+      catchUp();
+      for (const name of names) get(name);
+      const moved = new Set(names);
+      const forwards = config.forwards.map((forward) =>
+        moved.has(forward.name) ? readForward({ ...forward, session }) : forward,
+      );
+      commit(withSessions({ ...config, forwards }), `move ${names.join(', ')} to session ${session}`);
+    },
+
     remove(names: readonly string[]): void {
       catchUp();
       for (const name of names) get(name);

@@ -5,6 +5,7 @@ import stringWidth from 'string-width';
 import { graphemesOf, isPlain } from './graphemes.ts';
 import { safeText } from './sanitize.ts';
 import type { ColourRole } from './states.ts';
+import { steadyText } from './steady.ts';
 
 /** What a piece of text is; the theme decides how that looks. */
 export type Role = ColourRole | 'accent' | 'rx' | 'tx' | 'frame' | 'title' | 'head' | 'key' | 'input';
@@ -29,7 +30,7 @@ const printable = /^[\x20-\x7e]*$/;
 
 /** Terminal columns a text takes. */
 export function textWidth(text: string): number {
-  return isPlain(text) ? text.length : stringWidth(text);
+  return isPlain(text) ? text.length : stringWidth(steadyText(text));
 }
 
 /** The longest beginning of a text that fits, with an ellipsis where something is left out. */
@@ -42,7 +43,7 @@ export function cutText(text: string, width: number, ellipsis = '…'): string {
   let out = '';
   let used = 0;
   for (const { segment } of graphemesOf(text)) {
-    const next = used + stringWidth(segment);
+    const next = used + textWidth(segment);
     if (next > room) break;
     out += segment;
     used = next;
@@ -137,7 +138,7 @@ export function sliceLine(line: Line, from: number, to: number): Line {
         let text = '';
         let column = at;
         for (const { segment: grapheme } of graphemesOf(segment.text)) {
-          const next = column + stringWidth(grapheme);
+          const next = column + textWidth(grapheme);
           if (column >= from && next <= to) text += grapheme;
           else text += ' '.repeat(Math.max(0, Math.min(next, to) - Math.max(column, from)));
           column = next;

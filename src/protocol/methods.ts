@@ -105,6 +105,8 @@ export const methods = {
   add: method<string[]>()(z.object({ forwards: z.array(z.unknown()), up: z.boolean().default(false) })),
   /** Replaces the named top-level keys; null takes a key away. A nested `ssh` is merged key by key. */
   edit: method<ForwardView>()(z.object({ name: text, patch: z.record(text, z.unknown()) })),
+  /** Moves all or none to a session, which is made where there is none. */
+  move: method<null>()(z.object({ names, session: text })),
   up: method<string[]>()(selection),
   down: method<string[]>()(selection),
   restart: method<string[]>()(selection),

@@ -68,7 +68,7 @@ export async function perform(client: Client, intent: EngineIntent): Promise<str
         ? `made session ${intent.session}`
         : `session ${intent.session} is now ${intent.rename}`;
     case 'move':
-      for (const name of intent.names) await client.call('edit', { name, patch: { session: intent.session } });
+      await client.call('move', { names: [...intent.names], session: intent.session });
       return `moved ${few(intent.names)} to session ${intent.session}`;
     case 'undo':
       return `undone: ${(await client.call('undo', {})).undone}`;

@@ -40,6 +40,7 @@ export async function runDashboard(options: DashboardProgram): Promise<number> {
   const done = Promise.withResolvers<number>();
   const schema = Promise.withResolvers<ForwardSchema>();
   let suspendTerminal: SuspendTerminal | null = null;
+  let drawNow = () => {};
   const dashboard = createDashboard({
     connect: options.client,
     clock: options.clock ?? systemClock,
@@ -65,7 +66,12 @@ export async function runDashboard(options: DashboardProgram): Promise<number> {
     });
   };
   const onStop = () => void suspend();
-  const onResize = () => dashboard.resize(stdout.columns || 80, stdout.rows || 24);
+  // Ink draws what it has as soon as it hears of a new size. That must be the frame of that size by then: one that is
+  // too wide would wrap, scroll the screen and stay there in pieces. So this listens before Ink does.
+  const onResize = () => {
+    dashboard.resize(stdout.columns || 80, stdout.rows || 24);
+    drawNow();
+  };
   const onHangup = () => done.resolve(129);
   const onCrash = (error: unknown) => done.reject(error);
   const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
@@ -81,27 +87,28 @@ export async function runDashboard(options: DashboardProgram): Promise<number> {
   process.on('unhandledRejection', onCrash);
 
   const [background] = await Promise.all([options.background ?? null, pictureOr(dashboard, firstPictureMs)]);
-  const app = render(
+  const root = (
     <App
       dashboard={dashboard}
       painter={(theme) => painterFor(theme, env, stdout, background)}
       onSuspendable={(given) => {
         suspendTerminal = given;
       }}
-    />,
-    {
-      stdin,
-      stdout,
-      // Ink takes CI=true for no terminal; whoever called this has looked at the terminal itself.
-      interactive: true,
-      exitOnCtrlC: false,
-      patchConsole: false,
-      alternateScreen: true,
-      incrementalRendering: true,
-      maxFps,
-      isScreenReaderEnabled: wantsReader(dashboard, env),
-    },
+    />
   );
+  const app = render(root, {
+    stdin,
+    stdout,
+    // Ink takes CI=true for no terminal; whoever called this has looked at the terminal itself.
+    interactive: true,
+    exitOnCtrlC: false,
+    patchConsole: false,
+    alternateScreen: true,
+    incrementalRendering: true,
+    maxFps,
+    isScreenReaderEnabled: wantsReader(dashboard, env),
+  });
+  drawNow = () => app.rerender(root);
   import('../model/config.ts').then(({ Forward }) => schema.resolve(Forward), schema.reject);
   try {
     return await Promise.race([done.promise, app.waitUntilExit().then(() => 0)]);

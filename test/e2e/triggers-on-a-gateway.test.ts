@@ -110,6 +110,19 @@ describe.skipIf(kernelMissing)('in the kernel', () => {
     held.kill();
   });
 
+  test('--try says what keeps a trigger from being in force', async () => {
+    topology.must('gateway', ['sysctl', '-qw', 'net.ipv4.ip_forward=0']);
+    try {
+      expect((await at.run(['trigger', 'irc', ...at.flags, '--up'])).code).toBe(4);
+      expect((await must(at, 'trigger', 'irc', '--try', at.address.first, '--json')).json()).toEqual({
+        would: 'refuse',
+        why: 'IP forwarding is off on this machine',
+      });
+    } finally {
+      topology.must('gateway', ['sysctl', '-qw', 'net.ipv4.ip_forward=1']);
+    }
+  });
+
   test('UDP ranges open and close with it', async () => {
     await must(at, 'trigger', 'irc', ...at.flags, '--idle', '2s', '--up');
     const inbound = () => ask(topology, 'wan', 'udp', outside, 2005);

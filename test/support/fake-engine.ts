@@ -276,6 +276,17 @@ export function createFakeEngine({ scenario, now }: Options): FakeEngine {
       });
       return null as never;
     },
+    move: ({ names, session }: Params<'move'>) => {
+      const moved = Object.fromEntries(
+        names.map((name) => [name, { ...need(name), config: { ...need(name).config, session } }]),
+      );
+      edit(`move ${names.join(', ')} to session ${session}`, (before) => ({
+        ...before,
+        sessions: { ...before.sessions, [session]: before.sessions[session] ?? { note: '' } },
+        forwards: { ...before.forwards, ...moved },
+      }));
+      return null;
+    },
     undo: () => {
       const last = undo.pop();
       if (last === undefined) throw new SallyportError('nothing_to_undo', 'there is nothing to undo');

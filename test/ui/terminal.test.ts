@@ -152,6 +152,31 @@ test('a storm of resizes ends in a whole screen', async () => {
   await terminal.see('minecraft');
 });
 
+test('a resized terminal shows what one of that size shows from the start', async () => {
+  // Nothing moves: what a frame of the wrong size leaves behind is not painted over by the next.
+  const env = { FREEZE: '1', NO_COLOR: '1' };
+  const audit = async (columns: number, rows: number) => {
+    const terminal = start({ columns, rows, env });
+    await terminal.see('minecraft');
+    terminal.press('a');
+    await terminal.see(/╭ audit · 6/);
+    return terminal;
+  };
+  const picture = async (terminal: Terminal) => (await terminal.lines()).map((line) => line.trimEnd());
+  const resized = await audit(121, 40);
+  for (const [columns, rows] of [
+    [122, 40],
+    [121, 40],
+    [80, 24],
+    [81, 24],
+    [80, 25],
+  ] as const) {
+    const fresh = await picture(await audit(columns, rows));
+    resized.resize(columns, rows);
+    await expect.poll(() => picture(resized), { timeout: 10_000 }).toEqual(fresh);
+  }
+});
+
 test('an engine that dies is named, waited for and found again', async () => {
   const terminal = start();
   await terminal.see('minecraft');

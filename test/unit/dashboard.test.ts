@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from 'vitest';
 import { Forward } from '../../src/model/config.ts';
-import { plainText } from '../../src/present/line.ts';
-import { screenLines } from '../../src/ui/screens/screen.ts';
+import { lineWidth, plainText } from '../../src/present/line.ts';
+import { frameLines, screenLines } from '../../src/ui/screens/screen.ts';
 import { frozenAt } from '../support/frozen.ts';
 import { empty, unknownHostKey, workday } from '../support/scenario.ts';
 import { openStage, type Stage } from '../support/stage.ts';
@@ -230,10 +230,20 @@ test('the palette finds forwards and actions, and says what cannot be done', asy
 
 test('sessions are made, renamed, filled and shown', async () => {
   stage = await openStage();
-  await stage.press('m');
+  await stage.press('v', 'v', 'm');
   await stage.type('lab');
   await stage.press('enter');
-  expect(called('edit')[0]?.params).toEqual({ name: 'intra', patch: { session: 'lab' } });
+  const inLab = ({ scene }: NonNullable<typeof stage>) =>
+    scene()
+      .views.filter(({ session }) => session === 'lab')
+      .map(({ name }) => name);
+  expect(inLab(stage)).toHaveLength(3);
+  await stage.press('u');
+  expect(inLab(stage)).toEqual(['scratch']);
+  await stage.press('V', 'g', 'm');
+  await stage.type('lab');
+  await stage.press('enter');
+  expect(called('move')[1]?.params).toEqual({ names: ['intra'], session: 'lab' });
   await stage.press('S', 'j', 'j', 'enter');
   expect(stage.scene().ids).toEqual(['intra', 'scratch']);
 });
@@ -333,6 +343,15 @@ test('what a section of the details has no room for is reached by moving in it',
   expect(stage.text()).toMatch(/target\.port +5000/);
   await stage.press('shift+tab', 'shift+tab');
   expect(stage.scene().place?.index).toBe(stage.scene().ids.length - 1);
+});
+
+test('the choice under the cursor has its background from edge to edge', async () => {
+  stage = await openStage();
+  await stage.press(',');
+  const marked = frameLines(stage.scene()).find((line) => plainText(line).includes('theme: auto')) ?? [];
+  const text = plainText(marked);
+  const back = marked.filter((segment) => segment.back === 'select');
+  expect(lineWidth(back)).toBe(text.indexOf('│', text.indexOf('▌')) - text.indexOf('▌'));
 });
 
 test('settings are changed from the dashboard, and it follows at once', async () => {

@@ -104,6 +104,7 @@ type Mine =
   | 'show'
   | 'add'
   | 'edit'
+  | 'move'
   | 'up'
   | 'down'
   | 'restart'
@@ -141,6 +142,11 @@ export function forwardHandlers(engine: Engine): Pick<Handlers, Mine> {
       }
       await engine.followed([name, forward.name]);
       return viewNamed(engine, forward.name);
+    },
+    move: async ({ names, session }) => {
+      desired.move(names, session);
+      await engine.followed(names);
+      return null;
     },
     up: (selection) => {
       const names = desired.select(selection);

@@ -28,6 +28,12 @@ export function triggerHandlers(engine: Engine): Pick<Handlers, 'openTrigger' | 
       await engine.followed([name]);
       return null;
     },
-    tryTrigger: async ({ name, host }) => engine.triggers.trial(triggerNamed(name), await address(host)),
+    tryTrigger: async ({ name, host }) => {
+      const listener = engine.state().forwards[triggerNamed(name)]?.listener;
+      const from = await address(host);
+      // What is not in force hears no call.
+      if (listener?.is === 'failed') return { would: 'refuse', why: listener.error.message };
+      return engine.triggers.trial(name, from);
+    },
   };
 }

@@ -35,6 +35,19 @@ it('takes away the session an undone forward brought', () => {
   expect(Object.keys(desired.config().sessions)).toEqual(['default']);
 });
 
+it('moves several at once, and one undo takes all of it back', () => {
+  const desired = createDesired(openConfigFile(mkdtempSync(path.join(dir, 'other-'))), () => {});
+  desired.add([web, { ...web, name: 'mail', listen: { port: 8025 } }], false);
+  expect(() => desired.move(['web', 'nobody'], 'office')).toThrow('no forward is called nobody');
+  expect(() => desired.move(['web', 'mail'], 'no name')).toThrow('a name has');
+  expect(Object.keys(desired.config().sessions)).toEqual(['default', 'home']);
+  desired.move(['web', 'mail'], 'office');
+  expect(desired.config().forwards.map(({ session }) => session)).toEqual(['office', 'office']);
+  expect(desired.undo()).toBe('move web, mail to session office');
+  expect(desired.config().forwards.map(({ session }) => session)).toEqual(['home', 'home']);
+  expect(Object.keys(desired.config().sessions)).toEqual(['default', 'home']);
+});
+
 it('drops what ssh(1) options would say once an edit leaves none of them', () => {
   const desired = createDesired(openConfigFile(mkdtempSync(path.join(dir, 'other-'))), () => {});
   desired.add([web], false);

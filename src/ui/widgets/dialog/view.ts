@@ -1,5 +1,5 @@
 // The small questions: yes or no, one of several, one line of text.
-import { type Line, onBack, seg, wrapText } from '../../../present/line.ts';
+import { fitLine, type Line, onBack, seg, wrapText } from '../../../present/line.ts';
 import { panel } from '../../../present/panel.ts';
 import type { Scene } from '../../scene.ts';
 import type { Overlay } from '../../state.ts';
@@ -31,7 +31,7 @@ export function chooseLines(scene: Scene, { title, choices, at }: Of<'choose'>, 
       seg(` ${choice.label.padEnd(label)}  `, 'plain', true),
       ...(width >= 64 ? [seg(choice.help, 'dim')] : []),
     ];
-    return i === at ? onBack(line, 'select') : line;
+    return i === at ? onBack(fitLine(line, width - 3), 'select') : line;
   });
   return framed(scene, title, rows, width);
 }
