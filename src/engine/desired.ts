@@ -3,7 +3,7 @@ import { Config, type Forward, Forward as ForwardSchema } from '../model/config.
 import { withSessions } from '../model/config-text.ts';
 import { ClaimBook, conflictError, findConflict } from '../model/conflicts.ts';
 import { SallyportError } from '../model/errors.ts';
-import { nearestName } from '../model/names.ts';
+import { nameRule, nearestName } from '../model/names.ts';
 import { checkForward } from '../model/rules.ts';
 import { describeIssue } from '../model/schema-issue.ts';
 import type { Selection } from '../protocol/methods.ts';
@@ -222,8 +222,7 @@ export function createDesired(file: ConfigFile, changed: (config: Config, undo: 
         sessions: { ...others, [to]: { note: note ?? old?.note ?? '' } },
         forwards: config.forwards.map((forward) => (forward.session === name ? { ...forward, session: to } : forward)),
       });
-      if (!next.success)
-        throw new SallyportError('bad_value', describeIssue(next.error), 'a name has 1 to 64 of A-Z a-z 0-9 . _ -');
+      if (!next.success) throw new SallyportError('bad_value', describeIssue(next.error), nameRule);
       commit(next.data, rename === undefined ? `session ${name}` : `rename session ${name}`);
     },
 

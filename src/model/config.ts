@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { parseCidr } from './cidr.ts';
 import { isDuration } from './duration.ts';
-import { namePattern } from './names.ts';
+import { namePattern, nameRule } from './names.ts';
 import { parsePortList } from './ports.ts';
 
 const parses = (parse: (text: string) => unknown) => (text: string) => {
@@ -16,7 +16,7 @@ const parses = (parse: (text: string) => unknown) => (text: string) => {
 const oneLine = (text: string) => !/[\u0000-\u001f\u007f]/.test(text);
 
 // The titles name the type in the docs' table.
-const name = z.string().regex(namePattern, 'a name has 1 to 64 of A-Z a-z 0-9 . _ -').meta({ title: 'name' });
+const name = z.string().regex(namePattern, nameRule).meta({ title: 'name' });
 const duration = z.string().refine(isDuration, 'a duration like 30s, 10m or 1h30m').meta({ title: 'duration' });
 const cidr = z
   .string()

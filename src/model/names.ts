@@ -2,6 +2,7 @@ import { closest, distance } from 'fastest-levenshtein';
 
 /** Names of forwards and sessions. */
 export const namePattern = /^[A-Za-z0-9._-]{1,64}$/;
+export const nameRule = 'a name has 1 to 64 of A-Z a-z 0-9 . _ -';
 
 /** The known name a mistyped one most likely meant, or null when none is near. */
 export function nearestName(typed: string, known: readonly string[]): string | null {

@@ -231,7 +231,11 @@ test('the palette finds forwards and actions, and says what cannot be done', asy
 test('sessions are made, renamed, filled and shown', async () => {
   stage = await openStage();
   await stage.press('v', 'v', 'm');
-  await stage.type('lab');
+  await stage.type('lab!');
+  await stage.press('enter');
+  expect(stage.text()).toContain('a name has 1 to 64 of');
+  expect(stage.scene().context).toBe('ask');
+  await stage.press('backspace');
   await stage.press('enter');
   const inLab = ({ scene }: NonNullable<typeof stage>) =>
     scene()

@@ -1,8 +1,12 @@
+import { namePattern, nameRule } from '../../model/names.ts';
 import type { Overlay } from '../state.ts';
 import { insertText } from '../text-field.ts';
 import { paletteEntries, searchPalette } from '../widgets/palette/entries.ts';
 import { emptyPalette } from '../widgets/palette/state.ts';
 import { type Core, topOverlay } from './core.ts';
+
+/** The questions whose answer is a session's name: one that cannot be is said while it can still be mended. */
+const namesSession: ReadonlySet<string> = new Set(['session-new', 'session-rename', 'move']);
 
 /** What the questions, the chooser, the help and the palette do. */
 export function dialogActions(core: Core) {
@@ -90,6 +94,7 @@ export function dialogActions(core: Core) {
       const ask = topOverlay(core, 'ask');
       const text = ask?.field.text.trim() ?? '';
       if (ask === null || text === '') return;
+      if (namesSession.has(ask.purpose.for) && !namePattern.test(text)) return core.say(nameRule, 'bad');
       core.act({ do: 'close' });
       switch (ask.purpose.for) {
         case 'session-new':
