@@ -51,12 +51,19 @@ export const auditColumns: readonly Column<AuditRow>[] = [
   { id: 'owner', head: 'OWNER', min: 10, max: 26, keep: 70, cell: ({ owner }) => owner },
   { id: 'layer', head: 'DECIDED BY', min: 10, max: 10, keep: 30, cell: ({ layer }) => seg(layer, 'dim') },
   {
+    id: 'level',
+    head: 'RISK',
+    min: 6,
+    max: 6,
+    keep: 85,
+    cell: ({ finding }) => (finding === null ? seg('') : seg(finding.level, findingRoles[finding.level])),
+  },
+  {
     id: 'finding',
     head: 'FINDING',
     min: 14,
     max: 200,
     keep: 80,
-    cell: ({ finding }) =>
-      finding === null ? seg('') : seg(`${finding.level}: ${finding.message}`, findingRoles[finding.level]),
+    cell: ({ finding }) => (finding === null ? seg('') : seg(finding.message, findingRoles[finding.level])),
   },
 ];

@@ -141,7 +141,8 @@ function portLines(scene: Scene, width: number, height: number): Line[] {
   });
   if (below === 0 || selected === undefined) return lines;
   const text = finding.map((part): Line => [seg(` ${part}`)]);
-  return [...lines, ...panel({ left: `${selected.proto}/${selected.port}` }, text, width, scene.glyphs)];
+  const title = `${selected.proto}/${selected.port} ${scene.glyphs.dot} decided by ${selected.layer}`;
+  return [...lines, ...panel({ left: title }, text, width, scene.glyphs)];
 }
 
 export function daysLines(scene: Scene, width: number, height: number): Line[] {
