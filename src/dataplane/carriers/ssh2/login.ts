@@ -9,7 +9,6 @@ import { Authenticator } from './authenticator.ts';
 import type { ConnectParts } from './connect.ts';
 import { Ssh2Connection } from './connection.ts';
 import { clientFailure, type Phase } from './failures.ts';
-import { gatherWrites } from './gather-writes.ts';
 import { checkHostKey } from './host-check.ts';
 import { gateIdent } from './ident-gate.ts';
 import { internals } from './internals.ts';
@@ -172,7 +171,6 @@ export class Login {
     );
     attempt.signal.throwIfAborted();
     if (transport.stream.destroyed) throw transport.stream.errored ?? this.closed();
-    gatherWrites(transport.stream);
     client.connect({
       sock: transport.stream,
       username: settings.values.user,
