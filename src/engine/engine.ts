@@ -3,7 +3,6 @@
 import { existsSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { WorkerEvent } from '../dataplane/messages.ts';
 import type { GatewayReports } from '../gateways/gateway.ts';
 import { createNftablesGateway, type NftablesGateway } from '../gateways/nftables/gateway.ts';
@@ -23,6 +22,7 @@ import type { ListenerStatus, ProbeStatus } from '../model/state.ts';
 import { unusualCodes } from '../model/unusual.ts';
 import type { ConfigFile } from '../store/config-file.ts';
 import { announce } from './announce.ts';
+import { atMost } from './at-most.ts';
 import { createDesired, type Desired } from './desired.ts';
 import { createEventLog, type EventLog } from './events.ts';
 import { createExpiry } from './expiry.ts';
@@ -258,6 +258,7 @@ export function createEngine(options: EngineOptions): Engine {
     openKernel: (name, host, forMs) => nftables.openTrigger(name, host, forMs),
     closeKernel: (name) => nftables.closeTrigger(name),
     lookAtKernel: () => nftables.lookAtTriggers(),
+    recount: mappings.count,
     linkDest: (id) => {
       return peek().links[id]?.spec.dest ?? null;
     },
@@ -376,10 +377,7 @@ export function createEngine(options: EngineOptions): Engine {
       return met;
     },
     async followed(names) {
-      const enough = new AbortController();
-      const late = delay(followMs, undefined, { signal: enough.signal, ref: false }).catch(() => {});
-      await Promise.race([late, Promise.all([runs.stopped(names), mappings.caughtUp()])]);
-      enough.abort();
+      await atMost(followMs, Promise.all([runs.stopped(names), mappings.caughtUp()]));
     },
     restart(names) {
       for (const name of names) {
@@ -403,9 +401,13 @@ export function createEngine(options: EngineOptions): Engine {
       if (existsSync(leaseFile(home))) mappings.recover('router');
       const count = paced(
         () => mappings.count().catch((error: unknown) => log.warn({ err: error }, 'counters could not be read')),
-        () => performance.now(),
+        {
+          now: () => performance.now(),
+          // As many beats as a second has, though one of them comes early.
+          everyMs: 1000 - sampleEveryMs / 4,
+          longestRestMs: () => (mappings.opened() ? 0 : 5000),
+        },
       );
-      let beat = 0;
       let moved: Record<string, Counters> = {};
       let toldAtMs = 0;
       sampler = setInterval(() => {
@@ -415,7 +417,7 @@ export function createEngine(options: EngineOptions): Engine {
           moved = {};
           toldAtMs = Date.now();
         }
-        if (++beat % 2 === 0) count();
+        count();
       }, sampleEveryMs);
     },
     async stop(handover) {

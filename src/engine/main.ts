@@ -2,13 +2,13 @@
 import { rmSync } from 'node:fs';
 import type net from 'node:net';
 import path from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { sweepRuntimeDirs } from '../dataplane/carriers/openssh/runtime-dir.ts';
 import { toFailure } from '../model/errors.ts';
 import { findHome, homeFailure } from '../model/home.ts';
 import { planLinks } from '../ssh/plan.ts';
 import { sshEnvironment } from '../ssh/resolve.ts';
 import { openConfigFile } from '../store/config-file.ts';
+import { atMost } from './at-most.ts';
 import { createEngine } from './engine.ts';
 import { forwardHandlers, viewAll } from './handlers/forwards.ts';
 import { hostHandlers } from './handlers/hosts.ts';
@@ -129,7 +129,7 @@ async function main(): Promise<void> {
   if (ssh !== null) await sweepRuntimeDirs(ssh);
   engine.start();
   // The first to ask is told what the kernel has open already.
-  await Promise.race([engine.mappings.settled('nftables'), delay(kernelWaitMs, undefined, { ref: false })]);
+  await atMost(kernelWaitMs, engine.mappings.settled('nftables'));
   if (!stopping) {
     accept = (socket) => {
       sockets.add(socket);

@@ -13,6 +13,7 @@ import { type Failure, toFailure } from '../model/errors.ts';
 import type { EventLevel } from '../model/event.ts';
 import { transports } from '../model/ports.ts';
 import type { ListenerStatus } from '../model/state.ts';
+import { atMost } from './at-most.ts';
 import { GatewayWatch } from './gateway-watch.ts';
 import { baseRule, kernelRules } from './mapping-rules.ts';
 import type { Meter } from './meter.ts';
@@ -70,6 +71,9 @@ export function createMappings(options: MappingsOptions) {
   const watch = new GatewayWatch(options.note);
   let stopped = false;
 
+  /** Whether a trigger has anything open in the kernel: what it counts there is what keeps it open. */
+  const opened = (): boolean => [...extra.values()].some(({ via }) => via === 'nftables');
+
   const sync = (via: GatewayName): void => {
     if (stopped) return;
     dirty.add(via);
@@ -100,10 +104,7 @@ export function createMappings(options: MappingsOptions) {
   const firstAnswers = async (): Promise<void> => {
     const open = [...followed.values()].filter(({ address, failure }) => address === null && failure === null);
     if (open.length === 0) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, firstAnswerMs);
-    await Promise.race([promise, Promise.all(open.map(({ answered }) => answered.promise))]);
-    clearTimeout(timer);
+    await atMost(firstAnswerMs, Promise.all(open.map(({ answered }) => answered.promise)));
   };
 
   const failAll = (via: GatewayName, error: Failure) => {
@@ -285,11 +286,13 @@ export function createMappings(options: MappingsOptions) {
       }
     },
 
+    opened,
+
     /** Reads the gateways' counters into the meter. */
     async count(): Promise<void> {
       for (const via of names) {
         if (!used.has(via) || stopped) continue;
-        const counted = await gateways[via].counters();
+        const counted = await gateways[via].counters(opened());
         if (stopped) return;
         const mine = owners(via);
         for (const [owner, counts] of counted) {

@@ -95,11 +95,13 @@ export class Meter {
     gauge.cell = null;
   }
 
-  /** Bytes and flows of what is open at present; only that it changes means anything. */
-  present(name: string): number {
+  /** Bytes and flows of what is open at present; only that it changes means anything. `atMs` as of a gateway's counts. */
+  present(name: string): { readonly used: number; readonly atMs: number | null } {
     const { cell = null, outside = null } = this.gauges.get(name) ?? {};
     const own = cell === null ? noCounters : readCounters(cell);
-    return own.rx + own.tx + own.flowsTotal + (outside === null ? 0 : outside.rx + outside.tx + outside.flowsTotal);
+    const used = own.rx + own.tx + own.flowsTotal;
+    if (outside === null) return { used, atMs: null };
+    return { used: used + outside.rx + outside.tx + outside.flowsTotal, atMs: outside.atMs ?? null };
   }
 
   /** Cumulative counts from a gateway; a count that falls began anew. Null when the gateway no longer counts for it. */

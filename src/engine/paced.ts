@@ -1,12 +1,17 @@
-/** A tenth of the time at most goes into the task, but it never rests longer than this. */
-const longestRestMs = 5000;
+export interface Pace {
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: () => number;
+  /** From one start to the next, at least. */
+  readonly everyMs: number;
+  /** However long the task took, it rests no longer than this. */
+  readonly longestRestMs: () => number;
+}
 
 /**
- * A task that is asked for on every beat and done only as often as it can afford: not while it runs, and after it has
- * run for a rest of nine times as long.
- * @param now ms of a clock that never goes back
+ * A task that is asked for on every beat and done only as often as it can afford: not while it runs, and a tenth of the
+ * time at most.
  */
-export function paced(task: () => Promise<void>, now: () => number): () => void {
+export function paced(task: () => Promise<void>, { now, everyMs, longestRestMs }: Pace): () => void {
   let running = false;
   let restsUntil = Number.NEGATIVE_INFINITY;
   return () => {
@@ -14,7 +19,8 @@ export function paced(task: () => Promise<void>, now: () => number): () => void 
     running = true;
     const from = now();
     void task().finally(() => {
-      restsUntil = now() + Math.min(longestRestMs, 9 * (now() - from));
+      const tookMs = now() - from;
+      restsUntil = now() + Math.max(everyMs - tookMs, Math.min(longestRestMs(), 9 * tookMs));
       running = false;
     });
   };

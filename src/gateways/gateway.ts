@@ -36,6 +36,8 @@ export interface GatewayCounters {
   readonly flowsTotal: number;
   /** Clients turned away by a list or a limit, where the gateway can tell. */
   readonly refused?: number;
+  /** As of when, by `performance.now()`, where the answer comes later than that. */
+  readonly atMs?: number;
 }
 
 export interface GatewayPeer {
@@ -50,7 +52,8 @@ export interface GatewayPeer {
 export interface Gateway {
   readonly name: 'nftables' | 'router';
   sync(rules: readonly GatewayRule[]): Promise<void>;
-  counters(): Promise<ReadonlyMap<string, GatewayCounters>>;
+  /** @param fresh of this moment, where an answer is otherwise good for a while */
+  counters(fresh?: boolean): Promise<ReadonlyMap<string, GatewayCounters>>;
   flows(owner: string | null): Promise<readonly RawFlow[]>;
   /** Addresses of who has come lately, also of those already gone; where the gateway can tell. */
   peers?(): Promise<readonly GatewayPeer[]>;

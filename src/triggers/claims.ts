@@ -1,5 +1,5 @@
 // Who holds a trigger's ports, and until when: the rules of the packet path, for flows the engine sees itself.
-// Pure: the caller gives the monotonic time with every call, in order.
+// Pure: the caller gives the monotonic time with every call, in order but for what it learns late (`touch`).
 import type { TriggerTrial } from '../model/reports.ts';
 
 export interface ClaimRules {
@@ -45,6 +45,11 @@ export class Claims {
     return { ...this.#holder, expiresAt: this.#expiresAt };
   }
 
+  /** Who has it until `tick` says that it is over; null while nobody has. */
+  get holder(): string | null {
+    return this.#holder?.host ?? null;
+  }
+
   get #expiresAt(): number {
     return Math.min(this.#idleEnd, this.#hardEnd);
   }
@@ -73,10 +78,14 @@ export class Claims {
     return { is: 'taken_over', host, from: current.host, byHand: false };
   }
 
-  /** Traffic of a host on what is open, or on its own call; only the holder's counts. */
-  touch(host: string, now: number): boolean {
-    if (this.current(now)?.host !== host) return false;
-    this.#use(now);
+  /**
+   * Traffic of a host on what is open, or on its own call; only the holder's counts. It is learnt of late, so what was
+   * idle to all that was known goes on until `tick` has said that it is over.
+   * @param at when it was, at the latest; it may lie in the past
+   */
+  touch(host: string, at: number): boolean {
+    if (this.#holder?.host !== host || at >= this.#hardEnd) return false;
+    this.#use(at);
     return true;
   }
 

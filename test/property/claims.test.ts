@@ -46,7 +46,8 @@ const claim = (host: string): Command => ({
 const touch = (host: string): Command => ({
   ...always,
   run(model, real) {
-    const mine = holderOf(model) === host;
+    const { opening } = model;
+    const mine = opening?.host === host && model.now < opening.hardEnd;
     expect(real.touch(host, model.now)).toBe(mine);
     if (mine) model.opening?.grants.push(model.now + model.rules.idleMs);
   },

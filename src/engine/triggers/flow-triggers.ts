@@ -9,6 +9,7 @@ import type { TriggerTrial } from '../../model/reports.ts';
 import { configuredListen, type Opening, type TriggerHistory } from '../../model/snapshot.ts';
 import type { ListenerStatus } from '../../model/state.ts';
 import { type ClaimOutcome, Claims } from '../../triggers/claims.ts';
+import { atMost } from '../at-most.ts';
 import type { Meter } from '../meter.ts';
 import { type KeptOpening, openOpeningsFile } from './kept-openings.ts';
 import { openRanges, rulePart } from './rules.ts';
@@ -21,6 +22,8 @@ export interface FlowTriggersOptions extends WaysOptions {
   /** Where openings are kept, so that a restarted engine can go on with them. */
   readonly stateFile: string;
   readonly watch: (watches: readonly TriggerWatch[]) => void;
+  /** Reads into the meter what gateways have counted until now. */
+  readonly recount: () => Promise<void>;
   readonly onStatus: (name: string, status: ListenerStatus) => void;
   readonly onOpened: (name: string, opened: readonly Opening[]) => void;
   readonly onSeen: (name: string, item: TriggerHistory) => void;
@@ -43,12 +46,16 @@ interface FlowTrigger {
   toldEndMs: number;
   /** Bytes and flows through what is open, as last looked at. */
   used: number;
+  /** Its time is over by what is known, and the gateway is asked what it has counted since; null at other times. */
+  asking: Promise<void> | null;
   refreshToldAt: number;
   /** When each host was last told to be turned away, so that a stubborn one fills no log. */
   readonly turnedAway: Map<string, number>;
 }
 
 const lookEveryMs = 500;
+/** A gateway that does not answer by then prolongs nothing. */
+const longestAskMs = 1500;
 /** A difference of the clocks that is no drift. */
 const clockSetMs = 1000;
 const turnedAwayEveryMs = 60_000;
@@ -105,7 +112,7 @@ export function createFlowTriggers(options: FlowTriggersOptions) {
     const { config } = trigger;
     // What former holders' connections still move must not count as this one's use.
     meter.freshCell(config.name);
-    trigger.used = meter.present(config.name);
+    trigger.used = meter.present(config.name).used;
     try {
       trigger.way = ways.open(config, host, trigger.link);
       // What kept an earlier call from opening anything is over.
@@ -113,7 +120,7 @@ export function createFlowTriggers(options: FlowTriggersOptions) {
     } catch (error) {
       armed(trigger, toFailure(error));
     }
-    timer ??= setInterval(look, lookEveryMs);
+    watchTime();
   };
 
   const close = (trigger: FlowTrigger) => {
@@ -175,35 +182,85 @@ export function createFlowTriggers(options: FlowTriggersOptions) {
     publish(trigger);
   };
 
-  const touch = (trigger: FlowTrigger, host: string) => {
-    if (!trigger.claims.touch(host, now())) return;
+  const touch = (trigger: FlowTrigger, host: string, atMs: number) => {
+    if (!trigger.claims.touch(host, atMs)) return;
     refreshed(trigger, host);
     publish(trigger);
   };
 
-  const expire = (trigger: FlowTrigger) => {
+  /** Whatever went through what is open since the last look was the holder's use. */
+  const noteUse = (trigger: FlowTrigger) => {
+    const { holder } = trigger.claims;
+    if (holder === null) return;
+    const { used, atMs } = meter.present(trigger.config.name);
+    if (used !== trigger.used) touch(trigger, holder, atMs ?? now());
+    trigger.used = used;
+  };
+
+  const end = (trigger: FlowTrigger) => {
+    noteUse(trigger);
     const closed = trigger.claims.tick(now());
     if (closed !== null) act(trigger, closed);
   };
 
+  /** A gateway's counts are read only now and then: nothing closes for want of use that was merely not read yet. */
+  const askThenEnd = async (trigger: FlowTrigger) => {
+    await atMost(longestAskMs, options.recount()).catch(() => {});
+    trigger.asking = null;
+    if (triggers.get(trigger.config.name) === trigger) end(trigger);
+  };
+
+  const expire = (trigger: FlowTrigger) => {
+    const { nextTick } = trigger.claims;
+    if (nextTick === null || now() < nextTick || trigger.asking !== null) return;
+    if (trigger.config.via === 'nftables') trigger.asking = askThenEnd(trigger);
+    else end(trigger);
+  };
+
   const look = () => {
-    let any = false;
+    timer = null;
     for (const trigger of triggers.values()) {
+      noteUse(trigger);
       const claim = trigger.claims.current(now());
-      if (claim !== null) {
-        const used = meter.present(trigger.config.name);
-        if (used !== trigger.used) touch(trigger, claim.host);
-        // The clock of the wall was set: the end is another time now, though no nearer.
-        else if (Math.abs(wallMs(claim.expiresAt) - trigger.toldEndMs) > clockSetMs) publish(trigger);
-        trigger.used = used;
-      }
+      // The clock of the wall was set: the end is another time now, though no nearer.
+      if (claim !== null && Math.abs(wallMs(claim.expiresAt) - trigger.toldEndMs) > clockSetMs) publish(trigger);
       expire(trigger);
-      any ||= trigger.claims.nextTick !== null;
     }
-    if (!any && timer !== null) {
-      clearInterval(timer);
-      timer = null;
+    watchTime();
+  };
+
+  /** Looks again when the next one ends, and now and then before; not at all while nothing is open. */
+  function watchTime(): void {
+    if (timer !== null) return;
+    const ends = [...triggers.values()].flatMap(({ claims, asking }) =>
+      asking === null ? (claims.nextTick ?? []) : [],
+    );
+    const open = [...triggers.values()].some(({ claims }) => claims.nextTick !== null);
+    if (open) timer = setTimeout(look, Math.max(1, Math.min(lookEveryMs, ...ends.map((at) => at - now()))));
+  }
+
+  const onCall = (call: Call): void => {
+    const trigger = triggers.get(call.trigger);
+    if (trigger === undefined) return;
+    if (call.still) {
+      touch(trigger, call.host, now());
+      return;
     }
+    expire(trigger);
+    // Whether somebody else may have it is not known yet.
+    if (trigger.asking !== null) {
+      void trigger.asking.then(() => onCall(call));
+      return;
+    }
+    const obstacle = ways.obstacle(trigger.config, call.host) ?? ways.withoutLink(trigger.config, call.link);
+    if (obstacle !== null) {
+      // A host that nothing can open for takes the port from nobody.
+      if (trigger.way === null) armed(trigger, obstacle.failure);
+      return;
+    }
+    const outcome = trigger.claims.claim(call.host, now());
+    if (outcome.is === 'opened' || outcome.is === 'taken_over') trigger.link = call.link;
+    act(trigger, outcome);
   };
 
   const adopt = (trigger: FlowTrigger) => {
@@ -215,7 +272,7 @@ export function createFlowTriggers(options: FlowTriggersOptions) {
     trigger.link = old.link;
     if (ways.withoutLink(trigger.config, old.link) !== null) {
       trigger.orphaned = true;
-      timer ??= setInterval(look, lookEveryMs);
+      watchTime();
     } else {
       open(trigger, old.host);
     }
@@ -263,6 +320,7 @@ export function createFlowTriggers(options: FlowTriggersOptions) {
           orphaned: false,
           toldEndMs: 0,
           used: 0,
+          asking: null,
           refreshToldAt: Number.NEGATIVE_INFINITY,
           turnedAway: new Map(),
         };
@@ -280,24 +338,7 @@ export function createFlowTriggers(options: FlowTriggersOptions) {
     /** @throws SallyportError `not_found` */
     config: (name: string): Trigger => named(name).config,
 
-    onCall(call: Call): void {
-      const trigger = triggers.get(call.trigger);
-      if (trigger === undefined) return;
-      expire(trigger);
-      if (call.still) {
-        touch(trigger, call.host);
-        return;
-      }
-      const obstacle = ways.obstacle(trigger.config, call.host) ?? ways.withoutLink(trigger.config, call.link);
-      if (obstacle !== null) {
-        // A host that nothing can open for takes the port from nobody.
-        if (trigger.way === null) armed(trigger, obstacle.failure);
-        return;
-      }
-      const outcome = trigger.claims.claim(call.host, now());
-      if (outcome.is === 'opened' || outcome.is === 'taken_over') trigger.link = call.link;
-      act(trigger, outcome);
-    },
+    onCall,
 
     /** How what runs for a way that a trigger opened does. */
     onRun(id: string, status: ListenerStatus): void {
@@ -350,7 +391,7 @@ export function createFlowTriggers(options: FlowTriggersOptions) {
     },
 
     stop(): void {
-      if (timer !== null) clearInterval(timer);
+      if (timer !== null) clearTimeout(timer);
       timer = null;
     },
   };

@@ -245,7 +245,7 @@ export function createNftablesGateway(options: NftablesOptions): NftablesGateway
     openTrigger: (name, host, forMs) => exclusive(() => triggerWatch.open(name, host, forMs)),
     closeTrigger: (name) => exclusive(() => triggerWatch.close(name)),
     tryTrigger: (name, host) => exclusive(() => triggerWatch.trial(name, host)),
-    counters: () => exclusive(async () => (standing === null ? new Map() : counts.read(standing))),
+    counters: (fresh = false) => exclusive(async () => (standing === null ? new Map() : counts.read(standing, fresh))),
     lookAtTriggers: () => exclusive(() => lookAtOwners(true)),
     flows: (owner) => exclusive(() => flowTable.flows(owner)),
     peers: () => exclusive(() => flowTable.peers()),

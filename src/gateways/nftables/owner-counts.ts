@@ -36,10 +36,11 @@ export class OwnerCounts {
     for (const id of this.#highWater.keys()) if (!ids.has(id)) this.#highWater.delete(id);
   }
 
-  async read(standing: Standing): Promise<ReadonlyMap<string, GatewayCounters>> {
+  async read(standing: Standing, fresh: boolean): Promise<ReadonlyMap<string, GatewayCounters>> {
     const begun = performance.now();
-    if (begun < this.#goodUntil) return this.#last;
+    if (begun < this.#goodUntil && !fresh) return this.#last;
     const counts = await this.#keeper.counters();
+    const atMs = performance.now();
     const live = await this.#flows.countByOwner();
     const result = new Map<string, GatewayCounters>();
     const add = (owner: string, id: string, kinds: readonly CounterKind[]) => {
@@ -62,6 +63,7 @@ export class OwnerCounts {
         flows: live.get(owner) ?? 0,
         flowsTotal: sum.flowsTotal + (so?.flowsTotal ?? 0),
         refused: of(`${id}_refused`).packets + (so?.refused ?? 0),
+        atMs,
       });
     };
     for (const rule of standing.rules) {

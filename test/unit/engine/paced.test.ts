@@ -2,8 +2,9 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { paced } from '../../../src/engine/paced.ts';
 
-test('a task is not done while it runs, and rests nine times as long as it took, five seconds at most', async () => {
+test('a task is not done while it runs, nor too often, and rests nine times as long as it took up to a limit', async () => {
   let nowMs = 0;
+  let longestMs = 5000;
   let done = () => {};
   let runs = 0;
   const beat = paced(
@@ -13,7 +14,7 @@ test('a task is not done while it runs, and rests nine times as long as it took,
         done = resolve;
       });
     },
-    () => nowMs,
+    { now: () => nowMs, everyMs: 800, longestRestMs: () => longestMs },
   );
   const finish = async (tookMs: number) => {
     nowMs += tookMs;
@@ -37,4 +38,15 @@ test('a task is not done while it runs, and rests nine times as long as it took,
   nowMs += 1;
   beat();
   expect(runs).toBe(3);
+  longestMs = 0;
+  await finish(100);
+  nowMs += 699;
+  beat();
+  expect(runs).toBe(3);
+  nowMs += 1;
+  beat();
+  expect(runs).toBe(4);
+  await finish(3000);
+  beat();
+  expect(runs).toBe(5);
 });
