@@ -1,5 +1,5 @@
 import { SallyportError } from './errors.ts';
-import { parsePort } from './ports.ts';
+import { parseServicePort } from './services.ts';
 
 /**
  * Where a forward listens. No address means the loopback addresses; `*` means every address.
@@ -78,7 +78,7 @@ export function parseForwardSpec(kind: ForwardSpec['kind'], text: string): Forwa
   const isPath = (part: string | undefined) => part?.startsWith('/') === true;
   const port = (part: string, options?: { zero: boolean }) => {
     try {
-      return parsePort(part, options);
+      return parseServicePort(part, options);
     } catch (cause) {
       throw bad((cause as Error).message);
     }

@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { SshOverrides } from '../model/config.ts';
 import { type ForwardSpec, parseForwardSpec } from '../model/endpoint.ts';
 import { SallyportError } from '../model/errors.ts';
-import { parsePort } from '../model/ports.ts';
+import { parseServicePort } from '../model/services.ts';
 
 export interface ImportedCommand {
   readonly dest: string;
@@ -151,7 +151,7 @@ export function parseSshCommand(words: readonly string[], cwd?: string): Importe
       if (overrides.jump !== undefined) throw usage('-J may stand once only', 'write several jump hosts with commas');
       overrides.jump = value;
     } else if (letter === 'l') overrides.user ??= value;
-    else if (letter === 'p') overrides.port ??= parsePort(value);
+    else if (letter === 'p') overrides.port ??= parseServicePort(value);
     else if (!implied.includes(letter)) ignored.push(value === '' ? `-${letter}` : `-${letter} ${value}`);
   }
   if (named.length > 0) overrides.options = named;

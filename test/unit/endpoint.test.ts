@@ -40,7 +40,7 @@ describe('forwarding specifications, as ssh(1) reads them', () => {
     ['local', ''],
     ['local', '8080'],
     ['local', '8080:web'],
-    ['local', '8080:web:http'],
+    ['local', '8080:web:no-such-service'],
     ['local', '8080::80'],
     ['local', '70000:web:80'],
     ['local', '8080:web:0'],

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { SshOverrides } from '../../model/config.ts';
 import { SallyportError } from '../../model/errors.ts';
-import { parsePort } from '../../model/ports.ts';
+import { parseServicePort } from '../../model/services.ts';
 import { absolutePath, type Place } from '../paths.ts';
 import { collect } from './common.ts';
 
@@ -39,7 +39,7 @@ export function sshFields(flags: SshFlags, place: Pick<Place, 'cwd' | 'userHome'
   const { compression, jump, identity, port, user, config, option } = flags;
   const fields: SshOverrides = {};
   if (user !== undefined) fields.user = user;
-  if (port !== undefined) fields.port = parsePort(port);
+  if (port !== undefined) fields.port = parseServicePort(port);
   if (jump !== undefined) fields.jump = jump;
   if (identity !== undefined) fields.identities = identity.map((file) => absolutePath(file, place));
   if (config !== undefined) fields.configFile = config === 'none' ? config : absolutePath(config, place);
