@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Config } from '../model/config.ts';
-import { SallyportError } from '../model/errors.ts';
+import { SallyportError, systemReason } from '../model/errors.ts';
 import type { Home } from '../model/home.ts';
 
 /**
@@ -23,9 +23,14 @@ export async function readConfigFile({ configDir }: Home): Promise<Config> {
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     if (code === 'ENOENT') return emptyConfig();
-    throw new SallyportError('config_invalid', `cannot read ${file}: ${code}`, 'check what it is and who owns it', {
-      cause,
-    });
+    throw new SallyportError(
+      'config_invalid',
+      `cannot read ${file}: ${systemReason(cause)}`,
+      'check what it is and who owns it',
+      {
+        cause,
+      },
+    );
   }
   return parseConfig(text, file, repairHint(file, existsSync(aside) ? aside : null));
 }

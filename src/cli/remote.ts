@@ -60,7 +60,7 @@ export async function runRemote(call: RemoteCall, io: { terminal: boolean; json:
   if (code === 127) {
     throw new SallyportError(
       'unsupported',
-      `${call.dest} has no sallyport in its PATH`,
+      program === undefined ? `${call.dest} has no sallyport in its PATH` : `${call.dest} has no ${program}`,
       'install it there, or name it with SALLYPORT_REMOTE=/path/to/sallyport',
     );
   }

@@ -1,3 +1,5 @@
+import { getSystemErrorMessage } from 'node:util';
+
 /**
  * Every failure a user can meet, by code. `heals` says whether trying again by itself can help: what cannot
  * heal (bad credentials, a changed host key, a port held by somebody else) fails once and waits for a person.
@@ -119,4 +121,10 @@ export function toFailure(error: unknown): Failure {
     message,
     hint: 'this is a defect; the log has the details (sallyport engine status names it)',
   };
+}
+
+/** What the system says of a failed call, in its own words: `no such file or directory`. */
+export function systemReason(error: unknown): string {
+  const { errno, message } = error as NodeJS.ErrnoException;
+  return errno === undefined ? message : getSystemErrorMessage(errno);
 }

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Forward } from '../model/config.ts';
 import { type ForwardSpec, formatListen, parseForwardSpec } from '../model/endpoint.ts';
-import { SallyportError, toFailure } from '../model/errors.ts';
+import { SallyportError, systemReason, toFailure } from '../model/errors.ts';
 import type { ResolvedOptions } from '../model/host.ts';
 import { hostAliases } from './host-aliases.ts';
 import { openToAll } from './import-command.ts';
@@ -44,9 +44,8 @@ async function checkReadable(file: string): Promise<void> {
   try {
     await readFile(file);
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
     const hint = 'name a file in the form of ssh_config(5)';
-    throw new SallyportError('host_config', `cannot read ${file}: ${code}`, hint, { cause });
+    throw new SallyportError('host_config', `cannot read ${file}: ${systemReason(cause)}`, hint, { cause });
   }
 }
 

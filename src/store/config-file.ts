@@ -17,7 +17,7 @@ import { isDeepStrictEqual } from 'node:util';
 import Conf from 'conf';
 import { Config, emptyConfig } from '../model/config.ts';
 import { configFileName, lastGoodName, parseConfig, repairHint } from '../model/config-text.ts';
-import { SallyportError } from '../model/errors.ts';
+import { SallyportError, systemReason } from '../model/errors.ts';
 import { configSchemaFor } from './json-schema.ts';
 
 export interface ConfigFile {
@@ -103,12 +103,9 @@ function readText(file: string): string | null {
     return readFileSync(file, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw new SallyportError(
-      'config_invalid',
-      `cannot read ${file}: ${(error as Error).message}`,
-      'check its permissions',
-      { cause: error },
-    );
+    throw new SallyportError('config_invalid', `cannot read ${file}: ${systemReason(error)}`, 'check its permissions', {
+      cause: error,
+    });
   }
 }
 

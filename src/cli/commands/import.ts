@@ -1,7 +1,7 @@
 import { lstatSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Config } from '../../model/config.ts';
-import { SallyportError } from '../../model/errors.ts';
+import { SallyportError, systemReason } from '../../model/errors.ts';
 import { configuredListen, configuredTarget } from '../../model/snapshot.ts';
 import { safeText } from '../../present/sanitize.ts';
 import type { ImportPlan, Params } from '../../protocol/methods.ts';
@@ -95,7 +95,7 @@ function readImport(words: readonly string[], dashes: boolean, absolute: (file: 
   } catch (cause) {
     throw new SallyportError(
       'config_invalid',
-      `cannot read ${first}: ${(cause as NodeJS.ErrnoException).code}`,
+      `cannot read ${first}: ${systemReason(cause)}`,
       'name a file that sallyport export wrote',
       { cause },
     );
