@@ -108,7 +108,10 @@ describe.skipIf(reason)('triggers in the kernel', () => {
     await call('lan');
     expect(await inbound('udp')).toBe('lan hello');
     const last = performance.now();
-    const openAt = await lastSeen('closing', () => opened.get('irc')?.length === 0);
+    const openAt = await lastSeen('closing', async () => {
+      await kernel.gateway.lookAtTriggers();
+      return opened.get('irc')?.length === 0;
+    });
     expect(openAt - last).toBeLessThan(3000 + 2000);
     expect(await inbound()).toBeNull();
     expect(await inbound('udp')).toBeNull();

@@ -24,8 +24,9 @@ export async function until<T>(
 }
 
 /**
- * Waits until something is over. When the last look began that did not find it so, on the clock of `performance.now()`:
- * what a busy machine adds to a look is no lateness of what is looked at.
+ * Waits until something is over. When it was last there, on the clock of `performance.now()`: when the last look began
+ * that found it so, less what the slowest look took. What a busy machine adds to a look is no lateness of what is looked
+ * at, and it adds as much to what that has to do.
  */
 export async function lastSeen(
   what: string,
@@ -33,15 +34,17 @@ export async function lastSeen(
   timeoutMs?: number,
 ): Promise<number> {
   let seenAt = performance.now();
+  let slowestMs = 0;
   await until(
     what,
     async () => {
       const at = performance.now();
-      if (await over()) return true;
-      seenAt = at;
-      return false;
+      const done = await over();
+      slowestMs = Math.max(slowestMs, performance.now() - at);
+      if (!done) seenAt = at;
+      return done;
     },
     timeoutMs === undefined ? {} : { timeoutMs },
   );
-  return seenAt;
+  return seenAt - slowestMs;
 }
