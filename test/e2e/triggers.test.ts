@@ -98,7 +98,7 @@ describe.skipIf(missing('sshd', 'ssh') || process.getuid?.() !== 0)(
       test('a killed engine: what has time left is adopted with it, what has none stays closed', async () => {
         await relay();
         const ground = at(through());
-        await must(ground, 'trigger', 'irc', ...trigger(), '--idle', '8s', '--up');
+        await must(ground, 'trigger', 'irc', ...trigger(), '--idle', '15s', '--up');
         await ground.call('first');
         await answers(ground, 'first');
         const before = await until('the opening', async () => (await opened(ground))[0]);
@@ -108,7 +108,7 @@ describe.skipIf(missing('sshd', 'ssh') || process.getuid?.() !== 0)(
         expect(after).toMatchObject({ host: loopbackHosts.first });
         expect(Math.abs(Date.parse(after?.expiresAt ?? '') - Date.parse(before.expiresAt))).toBeLessThan(1500);
         await answers(ground, 'first');
-        await until('an end', async () => (await opened(ground)).length === 0);
+        await until('an end', async () => (await opened(ground)).length === 0, { timeoutMs: 30_000 });
         expect(await inbound()).toBeNull();
 
         await must(ground, 'edit', 'irc', '--idle', '1s');
@@ -123,7 +123,7 @@ describe.skipIf(missing('sshd', 'ssh') || process.getuid?.() !== 0)(
       test('a killed engine opens the port of the SSH server again once it is connected', async () => {
         await socks();
         const ground = at(through({ host: '127.0.0.1', port: ports.irc }));
-        await must(ground, 'trigger', 'irc', ...trigger(), '--via', 'remote', '--idle', '15s', '--up');
+        await must(ground, 'trigger', 'irc', ...trigger(), '--via', 'remote', '--idle', '60s', '--up');
         await ground.call('first');
         await answers(ground, 'first');
         await until('the opening to be kept', async () => (await opened(ground)).length === 1);
@@ -180,7 +180,7 @@ describe.skipIf(missing('sshd', 'ssh') || process.getuid?.() !== 0)(
           '--up',
         );
         const ground = at(through());
-        await must(ground, 'trigger', 'irc', ...trigger(), '--idle', '5s', '--up');
+        await must(ground, 'trigger', 'irc', ...trigger(), '--idle', '60s', '--up');
         // Its trigger port is the very port the first one opens.
         await must(ground, 'trigger', 'next', '--on', `tcp/${ports.open}`, '--open', `tcp/${await freePort()}`, '--up');
         expect(await askFrom(loopbackHosts.second, ports.forward)).toBeNull();
@@ -253,7 +253,7 @@ describe.skipIf(missing('sshd', 'ssh') || process.getuid?.() !== 0)(
 
       test.skipIf(missing('faketime'))(
         'setting the clock closes nothing and keeps nothing open',
-        { timeout: 60_000 },
+        { timeout: 120_000 },
         async () => {
           const clock = path.join(home.dir, 'clock');
           const set = (offset: string) => writeFileSync(clock, offset);
@@ -271,7 +271,7 @@ describe.skipIf(missing('sshd', 'ssh') || process.getuid?.() !== 0)(
             run: (words: readonly string[]) => runUnder([...prefix, ...faked], home, words),
           };
           await must(ground, 'map', 'proxy', String(ports.forward), `127.0.0.1:${ports.irc}`, '--up');
-          await must(ground, 'trigger', 'irc', ...trigger(), '--idle', '10s', '--up');
+          await must(ground, 'trigger', 'irc', ...trigger(), '--idle', '20s', '--up');
           await ground.call('first');
           await answers(ground, 'first');
           const end = async () => Date.parse((await opened(ground))[0]?.expiresAt ?? '');
@@ -287,7 +287,7 @@ describe.skipIf(missing('sshd', 'ssh') || process.getuid?.() !== 0)(
           set('+3h');
           expect(minutes((await end()) - before)).toBe(180);
           await answers(ground, 'first');
-          await until('it to close', async () => (await opened(ground)).length === 0, { timeoutMs: 20_000 });
+          await until('it to close', async () => (await opened(ground)).length === 0, { timeoutMs: 40_000 });
           expect(await inbound()).toBeNull();
           await must(ground, 'engine', 'stop');
           for (const name of readdirSync('/dev/shm')) if (/faketime_/.test(name)) rmSync(`/dev/shm/${name}`);
@@ -297,7 +297,7 @@ describe.skipIf(missing('sshd', 'ssh') || process.getuid?.() !== 0)(
       test('a thousand calls of a host are one claim', async () => {
         await relay();
         const ground = at(through());
-        await must(ground, 'trigger', 'irc', ...trigger(), '--idle', '5s', '--up');
+        await must(ground, 'trigger', 'irc', ...trigger(), '--idle', '60s', '--up');
         for (let i = 0; i < 20; i++) {
           await Promise.all(Array.from({ length: 50 }, () => askFrom(loopbackHosts.first, ports.forward)));
         }
