@@ -1,5 +1,5 @@
 // A throw-away home with an engine of its own.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { type Client, dialEngine } from '../../src/client/client.ts';
@@ -18,6 +18,15 @@ export interface TestHome {
   enginePid(): Promise<number>;
   /** Ends the engine, whatever its state, and removes the folder. */
   remove(): Promise<void>;
+}
+
+/** Whether a process runs; one that nobody has taken the exit code of does not. */
+function isRunning(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
 }
 
 export function makeHome(): TestHome {
@@ -42,10 +51,12 @@ export function makeHome(): TestHome {
     async remove() {
       const client = await dialEngine(home.socket).catch(() => null);
       if (client !== null) {
-        const gone = new Promise<void>((resolve) => client.onClose(resolve));
+        const status = await client.call('status', {}).catch(() => null);
+        const closed = new Promise<void>((resolve) => client.onClose(resolve));
         await client.call('stop', {}).catch(() => {});
-        await gone;
-        await until('the engine to be gone', async () => (await dialEngine(home.socket)) === null);
+        await closed;
+        // It still writes its last state down.
+        await until('the engine to be gone', () => status === null || !isRunning(status.pid));
       }
       rmSync(dir, { recursive: true, force: true });
     },
