@@ -12,7 +12,6 @@ import type { Config, Forward, SshForward } from '../model/config.ts';
 import { ClaimBook, conflictError } from '../model/conflicts.ts';
 import { toFailure } from '../model/errors.ts';
 import type { EventLevel } from '../model/event.ts';
-import type { Counters } from '../model/flow.ts';
 import type { Home } from '../model/home.ts';
 import type { LinkSpec } from '../model/host.ts';
 import { isSshForward } from '../model/kinds.ts';
@@ -31,16 +30,15 @@ import { createLiveState } from './live-state.ts';
 import type { Logger } from './log.ts';
 import { createMappings, type Mappings } from './mappings.ts';
 import { type KeptTotals, Meter } from './meter.ts';
-import { paced } from './paced.ts';
 import { createPool, type Pool } from './pool.ts';
 import { createPublisher, type Publisher } from './publisher.ts';
 import { createRuns, type RunRequest, type Runs } from './runs.ts';
+import { startSampler } from './sampler.ts';
 import { initialState } from './state.ts';
 import { leaseFile, tableInstance } from './traces.ts';
 import { usesKernel } from './triggers/rules.ts';
 import { createTriggers, type Triggers } from './triggers.ts';
 
-const sampleEveryMs = 500;
 /** So long a command waits for what it has changed: a router, or a host that has gone silent, may be slow. */
 const followMs = 3000;
 
@@ -345,7 +343,7 @@ export function createEngine(options: EngineOptions): Engine {
     return true;
   };
 
-  let sampler: NodeJS.Timeout | null = null;
+  let stopSampling = () => {};
 
   return {
     home,
@@ -399,30 +397,16 @@ export function createEngine(options: EngineOptions): Engine {
       if (config.forwards.some((forward) => 'via' in forward && forward.via === 'nftables'))
         mappings.recover('nftables');
       if (existsSync(leaseFile(home))) mappings.recover('router');
-      const count = paced(
-        () => mappings.count().catch((error: unknown) => log.warn({ err: error }, 'counters could not be read')),
-        {
-          now: () => performance.now(),
-          // As many beats as a second has, though one of them comes early.
-          everyMs: 1000 - sampleEveryMs / 4,
-          longestRestMs: () => (mappings.opened() ? 0 : 5000),
-        },
-      );
-      let moved: Record<string, Counters> = {};
-      let toldAtMs = 0;
-      sampler = setInterval(() => {
-        Object.assign(moved, meter.sample());
-        if (Date.now() - toldAtMs >= peek().settings.refreshMs - sampleEveryMs / 2) {
-          publisher.counters(timestamp(), moved);
-          moved = {};
-          toldAtMs = Date.now();
-        }
-        count();
-      }, sampleEveryMs);
+      stopSampling = startSampler({
+        meter,
+        publisher,
+        refreshMs: () => peek().settings.refreshMs,
+        count: () => mappings.count().catch((error: unknown) => log.warn({ err: error }, 'counters could not be read')),
+        countsMatter: mappings.opened,
+      });
     },
     async stop(handover) {
-      if (sampler !== null) clearInterval(sampler);
-      sampler = null;
+      stopSampling();
       expiry.stop();
       kernelProbes.stop();
       triggers.stop();
