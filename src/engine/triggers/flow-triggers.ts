@@ -6,18 +6,19 @@ import { type Failure, SallyportError, toFailure } from '../../model/errors.ts';
 import { triggerSets } from '../../model/kinds.ts';
 import { formatPortRange } from '../../model/ports.ts';
 import type { TriggerTrial } from '../../model/reports.ts';
-import { configuredListen, type Opening, type TriggerHistory } from '../../model/snapshot.ts';
+import { configuredListen, type Opening } from '../../model/snapshot.ts';
 import type { ListenerStatus } from '../../model/state.ts';
 import { type ClaimOutcome, Claims } from '../../triggers/claims.ts';
 import { atMost } from '../at-most.ts';
 import type { Meter } from '../meter.ts';
+import { HolderNews, type HolderNewsOptions } from './holder-news.ts';
 import { type KeptOpening, openOpeningsFile } from './kept-openings.ts';
 import { openRanges, rulePart } from './rules.ts';
 import { createWays, noteRun, openIn, troubleOf, type Way, type WaysOptions } from './ways.ts';
 
 type Call = Extract<WorkerEvent, { on: 'call' }>;
 
-export interface FlowTriggersOptions extends WaysOptions {
+export interface FlowTriggersOptions extends WaysOptions, HolderNewsOptions {
   readonly meter: Meter;
   /** Where openings are kept, so that a restarted engine can go on with them. */
   readonly stateFile: string;
@@ -26,15 +27,13 @@ export interface FlowTriggersOptions extends WaysOptions {
   readonly recount: () => Promise<void>;
   readonly onStatus: (name: string, status: ListenerStatus) => void;
   readonly onOpened: (name: string, opened: readonly Opening[]) => void;
-  readonly onSeen: (name: string, item: TriggerHistory) => void;
-  /** The holder used it; told now and then, not every time. */
-  readonly onRefreshed: (name: string, host: string) => void;
 }
 
 /** A trigger whose calls are the engine's own flows. */
 interface FlowTrigger {
   readonly config: Trigger;
   readonly claims: Claims;
+  readonly news: HolderNews;
   /** ISO time. */
   readonly armedAt: string;
   /** Link the last claim's call went over. */
@@ -48,9 +47,6 @@ interface FlowTrigger {
   used: number;
   /** Its time is over by what is known, and the gateway is asked what it has counted since; null at other times. */
   asking: Promise<void> | null;
-  refreshToldAt: number;
-  /** When each host was last told to be turned away, so that a stubborn one fills no log. */
-  readonly turnedAway: Map<string, number>;
 }
 
 const lookEveryMs = 500;
@@ -58,8 +54,6 @@ const lookEveryMs = 500;
 const longestAskMs = 1500;
 /** A difference of the clocks that is no drift. */
 const clockSetMs = 1000;
-const turnedAwayEveryMs = 60_000;
-const refreshToldEveryMs = 30_000;
 
 export function createFlowTriggers(options: FlowTriggersOptions) {
   const { meter, onStatus } = options;
@@ -71,9 +65,6 @@ export function createFlowTriggers(options: FlowTriggersOptions) {
   let timer: NodeJS.Timeout | null = null;
   const now = () => performance.now();
   const wallMs = (monotonicMs: number) => Date.now() + (monotonicMs - now());
-
-  const seen = (name: string, what: TriggerHistory['what'], host: string, why: string) =>
-    options.onSeen(name, { at: new Date().toISOString(), host, what, why });
 
   const publish = (trigger: FlowTrigger) => {
     const { config, claims, way } = trigger;
@@ -131,60 +122,32 @@ export function createFlowTriggers(options: FlowTriggersOptions) {
     armed(trigger);
   };
 
-  const turnAway = ({ config, turnedAway }: FlowTrigger, host: string, holder: string) => {
-    const last = turnedAway.get(host);
-    if (last !== undefined && now() - last < turnedAwayEveryMs) return;
-    if (turnedAway.size > 1000) turnedAway.clear();
-    turnedAway.set(host, now());
-    seen(config.name, 'refused', host, `${holder} holds it`);
-  };
-
-  const refreshed = (trigger: FlowTrigger, host: string) => {
-    if (now() - trigger.refreshToldAt < refreshToldEveryMs) return;
-    trigger.refreshToldAt = now();
-    options.onRefreshed(trigger.config.name, host);
-  };
-
   const act = (trigger: FlowTrigger, outcome: ClaimOutcome) => {
-    const { name, idle } = trigger.config;
+    trigger.news.tell(outcome, now());
     switch (outcome.is) {
       case 'opened':
         // Opened by hand for the host that has it already: only the time is new.
         if (trigger.way !== null) close(trigger);
-        seen(name, 'opened', outcome.host, outcome.byHand ? 'by hand' : 'it called out');
         open(trigger, outcome.host);
         break;
       case 'taken_over':
         close(trigger);
-        seen(name, 'taken_over', outcome.host, `from ${outcome.from}${outcome.byHand ? ', by hand' : ''}`);
         open(trigger, outcome.host);
         break;
-      case 'refused':
-        turnAway(trigger, outcome.host, outcome.holder);
-        return;
-      case 'closed': {
-        const idleWords = `idle for ${parseDuration(idle) / 1000} s`;
-        const why = {
-          idle: idleWords,
-          max_open: 'its longest time is over',
-          by_hand: 'by hand',
-          changed: 'its rule was changed',
-          taken_down: 'it was taken down',
-        }[outcome.why];
-        seen(name, 'closed', outcome.host, why);
+      case 'closed':
         close(trigger);
         break;
-      }
       case 'refreshed':
-        refreshed(trigger, outcome.host);
         break;
+      case 'refused':
+        return;
     }
     publish(trigger);
   };
 
   const touch = (trigger: FlowTrigger, host: string, atMs: number) => {
     if (!trigger.claims.touch(host, atMs)) return;
-    refreshed(trigger, host);
+    trigger.news.refreshed(host, now());
     publish(trigger);
   };
 
@@ -314,6 +277,7 @@ export function createFlowTriggers(options: FlowTriggersOptions) {
             second: config.second,
             maxOpenMs: config.maxOpen === undefined ? null : parseDuration(config.maxOpen),
           }),
+          news: new HolderNews(config, options),
           armedAt: new Date().toISOString(),
           link: null,
           way: null,
@@ -321,8 +285,6 @@ export function createFlowTriggers(options: FlowTriggersOptions) {
           toldEndMs: 0,
           used: 0,
           asking: null,
-          refreshToldAt: Number.NEGATIVE_INFINITY,
-          turnedAway: new Map(),
         };
         triggers.set(name, trigger);
         armed(trigger);
