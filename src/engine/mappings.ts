@@ -5,16 +5,15 @@ import type { NftablesGateway } from '../gateways/nftables/gateway.ts';
 import type { KernelTrigger } from '../gateways/nftables/kernel-triggers.ts';
 import type { RouterGateway } from '../gateways/router/router.ts';
 import { isOwnAddress, lanAddress } from '../machine/interfaces.ts';
-import { followHost } from '../machine/internal-host.ts';
 import { listeners } from '../machine/sockets.ts';
-import { addressReach, normalAddress } from '../model/cidr.ts';
+import { addressReach } from '../model/cidr.ts';
 import type { Config, Mapping } from '../model/config.ts';
 import { type Failure, toFailure } from '../model/errors.ts';
 import type { EventLevel } from '../model/event.ts';
 import { transports } from '../model/ports.ts';
 import type { ListenerStatus } from '../model/state.ts';
-import { atMost } from './at-most.ts';
 import { GatewayWatch } from './gateway-watch.ts';
+import { InternalHosts } from './internal-hosts.ts';
 import { baseRule, kernelRules } from './mapping-rules.ts';
 import type { Meter } from './meter.ts';
 import type { Runs } from './runs.ts';
@@ -29,24 +28,10 @@ export interface MappingsOptions {
   readonly note: (level: EventLevel, owner: string, code: string, message: string) => void;
 }
 
-interface Followed {
-  readonly host: string;
-  /** As it was when the following began. */
-  readonly mapping: Mapping;
-  readonly stop: AbortController;
-  address: string | null;
-  failure: Failure | null;
-  /** Resolves with the first answer, whatever it is. */
-  readonly answered: PromiseWithResolvers<void>;
-}
-
 export type Mappings = ReturnType<typeof createMappings>;
 
 const names: readonly GatewayName[] = ['nftables', 'router'];
 const noCounts: ReadonlyMap<string, GatewayCounters> = new Map();
-
-/** How long rules wait for the address of a host given by its name. */
-const firstAnswerMs = 5000;
 
 /** The run that carries a router's connections on to another machine. */
 const relayId = (name: string) => `${name}/relay`;
@@ -54,7 +39,6 @@ const relayId = (name: string) => `${name}/relay`;
 export function createMappings(options: MappingsOptions) {
   const { gateways, runs } = options;
   let wanted: readonly Mapping[] = [];
-  const followed = new Map<string, Followed>();
   /** Rules of triggers that are open now. */
   const extra = new Map<string, { readonly via: GatewayName; readonly rules: readonly GatewayRule[] }>();
   /** Whether a gateway was ever given a rule, or may hold some from before. */
@@ -69,6 +53,7 @@ export function createMappings(options: MappingsOptions) {
   const paused = new Set<string>();
   let kernelTriggers: readonly KernelTrigger[] = [];
   const watch = new GatewayWatch(options.note);
+  const hosts = new InternalHosts((mapping) => sync(mapping.via as GatewayName));
   let stopped = false;
 
   /** Whether a trigger has anything open in the kernel: what it counts there is what keeps it open. */
@@ -80,7 +65,8 @@ export function createMappings(options: MappingsOptions) {
     if (syncing.has(via)) return;
     const run = async () => {
       while (dirty.delete(via) && !stopped) {
-        await firstAnswers();
+        // Else what a former engine left would be taken away, and made again when the host is known.
+        await hosts.answered();
         const rules = await rulesOf(via);
         if (rules.length > 0 || (via === 'nftables' && kernelTriggers.length > 0)) used.add(via);
         if (!used.has(via)) continue;
@@ -100,13 +86,6 @@ export function createMappings(options: MappingsOptions) {
     );
   };
 
-  /** Else what a former engine left would be taken away, and made again when the host is known. */
-  const firstAnswers = async (): Promise<void> => {
-    const open = [...followed.values()].filter(({ address, failure }) => address === null && failure === null);
-    if (open.length === 0) return;
-    await atMost(firstAnswerMs, Promise.all(open.map(({ answered }) => answered.promise)));
-  };
-
   const failAll = (via: GatewayName, error: Failure) => {
     for (const { name } of wanted.filter((mapping) => mapping.via === via))
       options.onStatus(name, { is: 'failed', error });
@@ -118,8 +97,8 @@ export function createMappings(options: MappingsOptions) {
       .flatMap((entry) => entry.rules);
     for (const mapping of wanted) {
       if (mapping.via !== via || paused.has(mapping.name)) continue;
-      const host = followed.get(mapping.name);
-      if (host === undefined) continue;
+      const host = hosts.of(mapping.name);
+      if (host === null) continue;
       if (host.address === null) {
         if (host.failure !== null) {
           const nextTry = new Date(Date.now() + 15_000).toISOString();
@@ -194,19 +173,12 @@ export function createMappings(options: MappingsOptions) {
         leaving[old.via as GatewayName].add(old.name);
         if (now === undefined) options.onStatus(old.name, { is: 'closed' });
       }
-      for (const [name, entry] of followed) {
-        const now = present.get(name);
-        const { via, listen } = entry.mapping;
-        if (now?.target.host === entry.host && now.via === via && now.listen.address === listen.address) continue;
-        entry.stop.abort();
-        followed.delete(name);
-      }
       const known = new Map(before.map((mapping) => [mapping.name, mapping]));
       for (const mapping of wanted) {
         if (known.get(mapping.name) !== mapping) touched.add(mapping.via as GatewayName);
         if (!known.has(mapping.name)) options.onStatus(mapping.name, { is: 'opening' });
-        if (!followed.has(mapping.name)) follow(mapping);
       }
+      hosts.update(wanted);
       for (const via of touched) sync(via);
     },
 
@@ -237,13 +209,13 @@ export function createMappings(options: MappingsOptions) {
     /** The rules of kernel mappings whose host is known now. */
     kernelRules: (): GatewayRule[] =>
       wanted.flatMap((mapping) => {
-        const address = followed.get(mapping.name)?.address ?? null;
+        const address = hosts.of(mapping.name)?.address ?? null;
         return mapping.via === 'nftables' && address !== null ? kernelRules(mapping, address) : [];
       }),
     /** A kernel mapping and the address of its host; null while that is not known. */
     kernelTarget(name: string): { readonly mapping: Mapping; readonly address: string } | null {
       const mapping = wanted.find((one) => one.name === name && one.via === 'nftables');
-      const address = followed.get(name)?.address ?? null;
+      const address = hosts.of(name)?.address ?? null;
       return mapping === undefined || address === null ? null : { mapping, address };
     },
     uses: (via: GatewayName): boolean => used.has(via),
@@ -309,7 +281,7 @@ export function createMappings(options: MappingsOptions) {
     async stop(clear: boolean): Promise<void> {
       stopped = true;
       watch.stop();
-      for (const { stop } of followed.values()) stop.abort();
+      hosts.stop();
       await Promise.all([...syncing.values()]);
       await Promise.all(
         names.map(async (via) => {
@@ -348,35 +320,6 @@ export function createMappings(options: MappingsOptions) {
     const opened = [...extra].filter(([, entry]) => entry.via === via).map(([owner]) => owner);
     return new Set([...mappings, ...opened, ...(via === 'nftables' ? kernelTriggers.map(({ name }) => name) : [])]);
   }
-
-  function follow(mapping: Mapping): void {
-    const { host } = mapping.target;
-    const answered = Promise.withResolvers<void>();
-    const stop = new AbortController();
-    const entry: Followed = { host, mapping, stop, address: null, failure: null, answered };
-    stop.signal.addEventListener('abort', () => answered.resolve());
-    followed.set(mapping.name, entry);
-    const external = normalAddress(mapping.listen.address ?? '');
-    followHost(
-      entry.host,
-      (addresses, failure) => {
-        const six = external?.includes(':');
-        entry.address = addresses.find((address) => six === undefined || address.includes(':') === six) ?? null;
-        entry.failure = failure ?? (entry.address === null ? wrongFamily(entry.host, six === true) : null);
-        answered.resolve();
-        sync(mapping.via as GatewayName);
-      },
-      entry.stop.signal,
-    );
-  }
-}
-
-function wrongFamily(host: string, six: boolean): Failure {
-  return {
-    code: 'target_unresolved',
-    message: `the internal host "${host}" has no ${six ? 'IPv6' : 'IPv4'} address, as the external side has`,
-    hint: 'bind the mapping to an address of the other family, or use --via relay',
-  };
 }
 
 /** Whether something on this machine listens for others at these ports already. */
