@@ -63,7 +63,7 @@ describe.skipIf(unable)(`router leases${unable ? ` (${unable})` : ''}`, () => {
     const over = { PCP: 'pcp', 'NAT-PMP': 'nat-pmp', 'IGD 2': 'igd2', 'IGD 1': 'igd1' }[name];
 
     test('a lease carries traffic from outside, is renewed, and is gone after removal', async () => {
-      const client = await start({ ...options, leaseSeconds: 4 }, daemon);
+      const client = await start({ ...options, leaseSeconds: 8 }, daemon);
       await client.sync(rule('web', 18080, 8080), rule('call', 15353, 8080, { proto: 'udp' }));
       expect((await client.reaches('web', 'open')).at).toBe(`tcp/${wanAddress}:18080`);
       expect((await client.reaches('call', 'open')).at).toBe(`udp/${wanAddress}:15353`);
