@@ -84,16 +84,42 @@ function collide(a: Claim, b: Claim): boolean {
   return addressesMeet(a.address, b.address) && portsOverlap(a.ports, b.ports);
 }
 
+/** Whether what connects to `aim` meets the listener of `claim`, as far as the words alone tell. */
+const leadsTo = (aim: Claim, claim: Claim): boolean =>
+  collide(aim, claim) && (isLoopback(aim.address) || aim.address === claim.address);
+
+type Relay = Extract<Forward, { kind: 'mapping' }>;
+
+const isRelay = (forward: Forward): forward is Relay => forward.kind === 'mapping' && forward.via === 'relay';
+
+/** A connection on its way through relays. */
+interface Step {
+  /** The relay it is at, and at which of its ports it can be. */
+  readonly at: Relay;
+  readonly proto: Transport;
+  readonly ports: PortRange;
+  /** How far these are from the ports it came in by. */
+  readonly shift: number;
+  readonly through: readonly string[];
+}
+
 /** Claims of different shelves never collide. */
 function shelfOf({ side, proto, address }: Claim): string {
   return proto === 'unix' ? `${side} unix ${address}` : `${side} ${proto}`;
 }
 
-export interface Conflict {
-  readonly holder: string;
-  /** What both want: `tcp 3389`. */
-  readonly what: string;
-}
+export type Conflict =
+  | {
+      readonly is: 'held';
+      readonly holder: string;
+      /** What both want: `tcp 3389`. */
+      readonly what: string;
+    }
+  | {
+      readonly is: 'loop';
+      /** The relays a connection would go through, in order, until it is back where it came in. */
+      readonly through: readonly string[];
+    };
 
 interface Holding {
   readonly holder: string;
@@ -105,6 +131,7 @@ interface Holding {
 /** Who holds what, so that asking costs no more with ten thousand forwards than with ten. */
 export class ClaimBook {
   private readonly shelves = new Map<string, { ports: Map<number, Holding[]>; ranges: Holding[] }>();
+  private readonly relays = new Map<string, Relay>();
   private count = 0;
 
   constructor(forwards: Iterable<Forward> = []) {
@@ -112,6 +139,7 @@ export class ClaimBook {
   }
 
   add(forward: Forward): void {
+    if (isRelay(forward)) this.relays.set(forward.name, forward);
     for (const claim of claimsOf(forward)) {
       const name = shelfOf(claim);
       const shelf = this.shelves.get(name) ?? { ports: new Map<number, Holding[]>(), ranges: [] };
@@ -125,7 +153,10 @@ export class ClaimBook {
     }
   }
 
-  /** The first forward in the book that already has what `forward` wants, itself aside; null when there is none. */
+  /**
+   * The first forward in the book that already has what `forward` wants, itself aside, or the relays that would lead back
+   * to it; null when there is none.
+   */
   conflict(forward: Forward): Conflict | null {
     let found: { holding: Holding; mine: Claim } | null = null;
     for (const mine of claimsOf(forward)) {
@@ -134,10 +165,61 @@ export class ClaimBook {
         if (collide(mine, holding.claim)) found = { holding, mine };
       }
     }
-    if (found === null) return forward.kind === 'trigger' ? triggerSelfConflict(forward) : null;
+    if (found === null) return forward.kind === 'trigger' ? triggerSelfConflict(forward) : this.loop(forward);
     const { holding, mine } = found;
     const what = mine.proto === 'unix' ? mine.address : `${mine.proto} ${formatPortRange(mine.ports)}`;
-    return { holder: holding.holder, what };
+    return { is: 'held', holder: holding.holder, what };
+  }
+
+  private loop(forward: Forward): Conflict | null {
+    if (!isRelay(forward)) return null;
+    const { port, last = port } = forward.listen;
+    for (const proto of transports(forward.proto)) {
+      const ports = { first: port, last };
+      const through = this.wayBack(forward, { at: forward, proto, ports, shift: 0, through: [] }, new Set());
+      if (through !== null) return { is: 'loop', through };
+    }
+    return null;
+  }
+
+  /** Only a port that comes back as itself goes round for ever: one that is shifted on the way leaves the range in the end. */
+  private wayBack(
+    start: Relay,
+    { at, proto, ports, shift, through }: Step,
+    been: Set<string>,
+  ): readonly string[] | null {
+    const by = at.target.port - at.listen.port;
+    const shifted = shift + by;
+    const aim: Claim = {
+      side: 'here',
+      proto,
+      address: claimAddress(at.target.host),
+      ports: { first: ports.first + by, last: ports.last + by },
+    };
+    const back = shifted === 0 && claimsOf(start).some((claim) => leadsTo(aim, claim));
+    // One that leads straight to itself is refused before it gets here.
+    if (back) return through.length > 0 ? through : null;
+    for (const { next, claim } of this.relaysAt(aim, start)) {
+      if (!leadsTo(aim, claim)) continue;
+      const first = Math.max(aim.ports.first, claim.ports.first);
+      const last = Math.min(aim.ports.last, claim.ports.last);
+      const place = `${next.name} ${first}-${last} ${shifted}`;
+      if (been.has(place)) continue;
+      been.add(place);
+      const step = { at: next, proto, ports: { first, last }, shift: shifted, through: [...through, next.name] };
+      const found = this.wayBack(start, step, been);
+      if (found !== null) return found;
+    }
+    return null;
+  }
+
+  /** The relays that claim something near, with `start` as it is to be. */
+  private *relaysAt(aim: Claim, start: Relay): Iterable<{ readonly next: Relay; readonly claim: Claim }> {
+    for (const claim of claimsOf(start)) yield { next: start, claim };
+    for (const { holder, claim } of this.near(aim)) {
+      const next = this.relays.get(holder);
+      if (next !== undefined && holder !== start.name) yield { next, claim };
+    }
   }
 
   private *near(claim: Claim): Iterable<Holding> {
@@ -163,12 +245,21 @@ function triggerSelfConflict(forward: Extract<Forward, { kind: 'trigger' }>): Co
   const claims = claimsOf(forward);
   for (const [i, a] of claims.entries()) {
     const b = claims.slice(i + 1).find((other) => collide(a, other));
-    if (b !== undefined) return { holder: forward.name, what: `${b.proto} ${formatPortRange(b.ports)}` };
+    if (b !== undefined) return { is: 'held', holder: forward.name, what: `${b.proto} ${formatPortRange(b.ports)}` };
   }
   return null;
 }
 
-export function conflictError(forward: Forward, { holder, what }: Conflict): SallyportError {
+export function conflictError(forward: Forward, conflict: Conflict): SallyportError {
+  if (conflict.is === 'loop') {
+    const way = [...new Set(conflict.through)].filter((name) => name !== forward.name).join(' and ');
+    return new SallyportError(
+      'conflict',
+      `${forward.name} would lead back to itself through ${way}`,
+      'give one of them another target',
+    );
+  }
+  const { holder, what } = conflict;
   if (holder === forward.name)
     return new SallyportError('conflict', `${forward.name} names ${what} twice`, 'name each port once');
   return new SallyportError(

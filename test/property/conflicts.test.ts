@@ -39,3 +39,39 @@ test('a book names the holder one would find by asking each forward in turn', ()
     { numRuns: 1000 },
   );
 });
+
+test('relays loop where following each port from one to the next comes round', () => {
+  const relays = fc
+    .array(fc.tuple(port, fc.nat(3), port), { minLength: 2, maxLength: 6 })
+    .map((list) =>
+      list.map(([first, more, to], i) =>
+        Forward.parse({
+          ...{ name: `f${i}`, kind: 'mapping', via: 'relay', proto: 'tcp' },
+          listen: { port: first, last: first + more },
+          target: { host: '127.0.0.1', port: to },
+        }),
+      ),
+    )
+    .filter((list) => list.every((one, i) => findConflict(one, list.slice(0, i))?.is !== 'held'));
+  const goesRound = (all: readonly Forward[], start: number): boolean => {
+    let at = start;
+    for (let steps = 0; steps < 100; steps++) {
+      const on = all.find((one) => one.kind === 'mapping' && one.listen.port <= at && at <= (one.listen.last ?? 0));
+      if (on?.kind !== 'mapping') return false;
+      at += on.target.port - on.listen.port;
+      // Leading straight to itself is refused before anything else is looked at.
+      if (at === start) return steps > 0;
+    }
+    return false;
+  };
+  fc.assert(
+    fc.property(relays, (all) => {
+      const [asking] = all;
+      if (asking?.kind !== 'mapping') return;
+      const { port: first, last = first } = asking.listen;
+      const round = Array.from({ length: last - first + 1 }, (_, i) => goesRound(all, first + i)).some(Boolean);
+      expect(new ClaimBook(all).conflict(asking)?.is === 'loop').toBe(round);
+    }),
+    { numRuns: 2000 },
+  );
+});

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Forward } from '../../src/model/config.ts';
-import { findConflict } from '../../src/model/conflicts.ts';
+import { conflictError, findConflict } from '../../src/model/conflicts.ts';
 
 const local = (name: string, listen: object) =>
   Forward.parse({ name, kind: 'local', host: 'box', listen, target: { host: 'web', port: 80 } });
@@ -73,6 +73,7 @@ describe('two forwards that want the same', () => {
     ['two leases of the router', mapping('a', 'router', { port: 80 }), mapping('b', 'router', { port: 80 }), 'tcp 80'],
   ])('%s', (_, first, second, what) => {
     expect(findConflict(second, [first])).toEqual({
+      is: 'held',
       holder: 'a',
       what: expect.stringContaining(what.split(' ')[0] as string),
     });
@@ -97,8 +98,56 @@ describe('two forwards that want the same', () => {
 
   test('a trigger that opens one port twice contradicts itself', () => {
     expect(findConflict(trigger('a', [{ proto: 'tcp', ports: '113,110-120' }]), [])).toEqual({
+      is: 'held',
       holder: 'a',
       what: 'tcp 110-120',
     });
+  });
+});
+
+describe('relays that lead into each other', () => {
+  const relay = (
+    name: string,
+    port: number,
+    to: number,
+    more: { address?: string; host?: string; last?: number } = {},
+  ) =>
+    Forward.parse({
+      ...{ name, kind: 'mapping', via: 'relay', proto: 'tcp' },
+      listen: { address: more.address, port, last: more.last },
+      target: { host: more.host ?? '127.0.0.1', port: to },
+    });
+  const through = (asking: Forward, ...others: Forward[]) => {
+    const conflict = findConflict(asking, others);
+    return conflict?.is === 'loop' ? conflict.through : conflict;
+  };
+
+  test('two, three, and one of another name are found, with the way round', () => {
+    expect(through(relay('b', 8001, 8000), relay('a', 8000, 8001))).toEqual(['a']);
+    expect(through(relay('c', 8002, 8000), relay('a', 8000, 8001), relay('b', 8001, 8002))).toEqual(['a', 'b']);
+    expect(through(relay('b', 8001, 8000, { host: 'localhost' }), relay('a', 8000, 8001, { address: '*' }))).toEqual([
+      'a',
+    ]);
+    const lan = { address: '192.168.1.1', host: '192.168.1.1' };
+    expect(through(relay('b', 8001, 8000, lan), relay('a', 8000, 8001, lan))).toEqual(['a']);
+    expect(conflictError(relay('b', 8001, 8000), { is: 'loop', through: ['a'] }).message).toBe(
+      'b would lead back to itself through a',
+    );
+  });
+
+  test('a chain, another machine and another transport are no loop', () => {
+    expect(through(relay('b', 8001, 80), relay('a', 8000, 8001))).toBeNull();
+    expect(through(relay('b', 8001, 8000), relay('a', 8000, 8001, { host: '192.168.1.9' }))).toBeNull();
+    expect(through(relay('b', 8001, 8000), relay('a', 8000, 8001, { address: '192.168.1.1' }))).toBeNull();
+    expect(through({ ...relay('b', 8001, 8000), proto: 'udp' } as Forward, relay('a', 8000, 8001))).toBeNull();
+    expect(through(relay('a', 8000, 8002), relay('a', 8000, 8001), relay('b', 8001, 8000))).toBeNull();
+  });
+
+  test('of ranges only what comes back as the same port', () => {
+    expect(through(relay('b', 9000, 8001, { last: 9010 }), relay('a', 8000, 9000, { last: 8010 }))).toBeNull();
+    expect(through(relay('b', 9005, 8005, { last: 9010 }), relay('a', 8000, 9000, { last: 8010 }))).toEqual(['a']);
+    // twice through the one that leads on into its own range
+    const others = [relay('b', 9000, 9005, { last: 9005 }), relay('c', 9010, 8000)];
+    expect(through(relay('a', 8000, 9000), ...others)).toEqual(['b', 'b', 'c']);
   });
 });
