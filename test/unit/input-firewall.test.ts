@@ -150,6 +150,39 @@ describe('ufw', () => {
     expect(await reaches({ ...ufw, iptables: { 'nft ip filter': garbled } }, 'udp 0.0.0.0 9000')).toEqual(['all']);
   });
 
+  test('is not taken at its word for a match it leaves out', async () => {
+    const input: NftObject = {
+      chain: { family: 'ip', table: 'filter', name: 'INPUT', type: 'filter', hook: 'input', policy: 'accept' },
+    };
+    const at = (...expr: object[]): NftObject => ({ rule: { family: 'ip', table: 'filter', chain: 'INPUT', expr } });
+    const listing = '-P INPUT ACCEPT\n-A INPUT -m conntrack --ctstate NEW -j REJECT\n';
+    const said = (...expr: object[]) =>
+      reaches({ objects: [input, at(...expr)], iptables: { 'nft ip filter': listing }, links }, 'tcp 0.0.0.0 80');
+    expect(await said({ xt: null }, { xt: null })).toEqual(['host']);
+    expect(await said(match({ meta: { key: 'mark' } }, 1), { xt: null }, { xt: null })).toEqual(['all']);
+    expect(await said(saddr(lan, '!='), { xt: null }, { xt: null })).toEqual(['lan']);
+  });
+
+  test.each([
+    ['-A INPUT -p tcp -j DROP', 'host'],
+    ['-A INPUT -p tcp -m tcp --dport 80:90 -j DROP', 'host'],
+    ['-A INPUT -p tcp -m tcp ! --dport 22 -m comment --comment "a -j ACCEPT" -j DROP', 'host'],
+    ['-A INPUT ! -s 192.168.0.0/16 -p tcp -j REJECT --reject-with tcp-reset', 'lan'],
+    ['-A INPUT -i lo+ -p tcp -j DROP', 'all'],
+    ['-A INPUT ! -i lo -p tcp -j DROP', 'host'],
+    ['-A INPUT -p tcp -m socket -j DROP', 'all'],
+    ['-A INPUT -p tcp -m conntrack --ctdir ORIGINAL -j DROP', 'all'],
+    ['-A INPUT -p tcp -m conntrack [unsupported revision] -j DROP', 'all'],
+    ['-A INPUT -p tcp -m tcp --sport 53 -j DROP', 'all'],
+    ['-A INPUT -p tcp -j LOG --log-prefix "-j DROP"', 'all'],
+    ['-A INPUT -p tcp -j NFQUEUE --queue-num 1\n-A INPUT -j DROP', 'all'],
+    ['-N a\n-A INPUT -p tcp -g a\n-A INPUT -j DROP\n-A a -s 10.0.0.0/8 -j RETURN', 'all'],
+    ['-N a\n-A INPUT -p tcp -j a\n-A INPUT -j DROP\n-A a -s 10.0.0.0/8 -j ACCEPT', 'lan'],
+  ])('line %j of iptables: %s', async (lines, who) => {
+    const iptables = { 'legacy ip filter': `-P INPUT ACCEPT\n${lines}\n` };
+    expect(await reaches({ iptables, links }, 'tcp 0.0.0.0 80')).toEqual([who]);
+  });
+
   test('is read through the older kernel interface as well', async () => {
     const legacy = { 'legacy ip filter': fixture('ufw-ip.txt') };
     expect(await reaches({ iptables: legacy, links }, 'tcp 0.0.0.0 9000', 'tcp :: 9000', 'tcp 0.0.0.0 8080')).toEqual([
@@ -347,17 +380,30 @@ describe('what is not certain', () => {
     ['a mark', [[match({ meta: { key: 'mark' } }, 1, '!='), drop]], 'all'],
     ['a block list', [[saddr('198.51.100.7'), drop], [dport(80), accept], [drop]], 'all'],
     ['a block list turned round', [[saddr('198.51.100.7', '!='), accept], [drop]], 'all'],
-    ['other headers first', [[match(payload('ip6', 'nexthdr'), 'tcp'), drop]], 'all'],
     ['a packet of its own port', [[match(payload('tcp', 'sport'), 53), accept], [drop]], 'all'],
     ['the neighbour by hardware', [[match(payload('ether', 'saddr'), '02:00:00:00:00:01'), accept], [drop]], 'all'],
-    [
-      'a set that changes',
-      [[saddr('@gone'), { set: { op: 'add', set: '@gone' } }], [saddr('@gone'), accept], [drop]],
-      'all',
-    ],
+    ['a set nobody lists', [[saddr('@gone'), accept], [drop]], 'all'],
+    ['a map nobody lists', [[{ vmap: { key: payload('tcp', 'dport'), data: '@gone' } }], [drop]], 'all'],
+    ['a chain nobody lists', [[{ jump: { target: 'gone' } }], [drop]], 'all'],
     ['a chain into itself', [[{ jump: { target: 'in' } }, accept]], 'all'],
   ])('%s', async (_, rules, who) => {
     expect(await only(chain('accept', ...rules))).toBe(who);
+  });
+
+  test('a set that passing packets change', async () => {
+    const set = { family: 'inet', table: 'fw', name: 'knock', type: 'ipv4_addr', elem: ['10.0.0.1'] };
+    const open = chain('drop', [saddr('@knock'), accept]);
+    expect(await only([{ set }, ...open])).toBe('lan');
+    expect(await only([{ set: { ...set, flags: ['timeout'] } }, ...open])).toBe('all');
+    const knock = [dport(7), { set: { op: 'add', elem: payload('ip', 'saddr'), set: '@knock' } }];
+    expect(await only([{ set }, ...chain('drop', knock, [saddr('@knock'), accept])])).toBe('all');
+  });
+
+  test('another header in front of that of TCP', async () => {
+    const rules = [match(payload('ip6', 'nexthdr'), 'tcp'), drop];
+    expect(await reaches({ objects: chain('accept', rules), links }, 'tcp 2001:db8::5 80')).toEqual(['all']);
+    const l4proto = [match({ meta: { key: 'l4proto' } }, 'tcp'), drop];
+    expect(await reaches({ objects: chain('accept', l4proto), links }, 'tcp 2001:db8::5 80')).toEqual(['host']);
   });
 
   test('who it is not narrows where the family is the only one', async () => {
@@ -374,6 +420,9 @@ describe('what is not certain', () => {
     const raw = { rule: { family: 'ip', table: 'raw', chain: 'pre', expr: [{ notrack: null }] } };
     expect(await only(rules)).toBe('host');
     expect(await only([...rules, raw])).toBe('all');
+    const fresh = chain('accept', [match({ ct: { key: 'state' } }, 'new', 'in'), drop]);
+    expect(await only(fresh)).toBe('host');
+    expect(await only([...fresh, raw])).toBe('all');
     const legacy = { 'legacy ip raw': '-P PREROUTING ACCEPT\n-A PREROUTING -p tcp -j CT --notrack\n' };
     expect(await only(rules, { iptables: legacy })).toBe('all');
   });
@@ -427,14 +476,15 @@ describe('several chains', () => {
     const mine = closed.map((object) => ({ chain: { ...object.chain, table: 'sallyport_x' } }));
     const forward = closed.map((object) => ({ chain: { ...object.chain, hook: 'forward' } }));
     expect(await reaches({ objects: [...mine, ...forward] }, 'tcp 0.0.0.0 80')).toEqual(['all']);
+    expect(await reaches({ objects: [...mine, ...forward, ...open] }, 'tcp 0.0.0.0 80')).toEqual(['all']);
   });
 });
 
 test('what comes in by an interface is as far as what is routed there', async () => {
   const machine = (more: Partial<Machine>) => ({
     objects: chain('drop', [iifname('eth1'), accept]),
-    links: { eth0: ['203.0.113.5'], eth1: ['192.168.1.1'], ...more.links },
     ...more,
+    links: { eth0: ['203.0.113.5'], eth1: ['192.168.1.1'], ...more.links },
   });
   expect(await reaches(machine({}), 'tcp 0.0.0.0 80')).toEqual(['lan']);
   expect(await reaches(machine({ uplink: 'eth1' }), 'tcp 0.0.0.0 80')).toEqual(['all']);

@@ -15,7 +15,7 @@ import { normalAddress, type Reach, widerReach } from '../../../model/cidr.ts';
 import type { InputFirewall } from '../../../model/firewall.ts';
 import type { Transport } from '../../../model/ports.ts';
 import type { Detours } from './detours.ts';
-import { type BaseChain, type Condition, conditionsIn, isInterface, type Packet, type Rule } from './rules.ts';
+import { type BaseChain, distinctions, isInterface, type Packet, type Rule } from './rules.ts';
 import { mayPass } from './walk.ts';
 import type { WayIn } from './ways-in.ts';
 
@@ -28,19 +28,6 @@ export interface InputEvidence {
   readonly ways: readonly WayIn[] | null;
   readonly detours: Detours;
 }
-
-/** Everything the chains ask of a packet. */
-function* asked(chains: readonly BaseChain[]): Generator<Condition> {
-  for (const chain of chains)
-    for (const rules of chain.chains.values()) for (const { when } of rules) yield* conditionsIn(when);
-}
-
-/** Names of interfaces the chains tell apart, the loopback aside. */
-export const interfacesAsked = (chains: readonly BaseChain[]): ReadonlySet<string> =>
-  new Set([...asked(chains)].flatMap((one) => (one.is === 'interface' && one.name !== 'lo' ? [one.name] : [])));
-
-export const asksForTranslation = (chains: readonly BaseChain[]): boolean =>
-  [...asked(chains)].some(({ is }) => is === 'translated');
 
 /** Interfaces the chains treat alike, with the families in which all of them lead to local networks only. */
 interface Entrance {
@@ -89,14 +76,11 @@ export function inputFirewall({ chains, translations, ways, detours }: InputEvid
   );
   if (inner.length === 0 || detours.steered) return { admits: () => null };
   const taking = translations.map(takingAway);
-  const doors = entrances(ways, interfacesAsked(inner));
+  const asked = distinctions(inner);
+  const doors = entrances(ways, asked.interfaces);
   const states = detours.untracked ? ['new', 'untracked'] : ['new'];
-  const borders = [
-    ...new Set([
-      ...[...asked([...inner, ...taking])].flatMap((one) => (one.is === 'port' ? [one.first, one.last + 1] : [])),
-      ...[...detours.ports].flatMap((port) => [port, port + 1]),
-    ]),
-  ].sort((a, b) => a - b);
+  const translated = [...detours.ports].flatMap((port) => [port, port + 1]);
+  const borders = [...new Set([...asked.ports, ...distinctions(taking).ports, ...translated])].sort((a, b) => a - b);
   const known = new Map<string, Reach | null>();
 
   /** Ports between two borders have one answer. */

@@ -1,6 +1,6 @@
 // Rules as `iptables -S` prints them, of either of its kernel interfaces.
 import { addressNumber, type IpFamily, network } from '../../../model/address-set.ts';
-import { always, type BaseChain, type Condition, type Rule, unknown, type Verdict } from './rules.ts';
+import { allOf, always, type BaseChain, type Condition, type Rule, unknown, type Verdict } from './rules.ts';
 
 /** One `-A` line: its chain, what it matches, and its target with the words after it. */
 export interface ListedRule {
@@ -84,8 +84,7 @@ function listedRule(line: string, family: IpFamily): ListedRule | null {
     const option = rest[i] ?? '';
     const value = rest[i + 1] ?? '';
     if (option === '-j' || option === '-g') {
-      const when: Condition = { is: 'all', of };
-      return { chain, when, target: value, isGoto: option === '-g', options: rest.slice(i + 2) };
+      return { chain, when: allOf(of), target: value, isGoto: option === '-g', options: rest.slice(i + 2) };
     }
     const condition = optionCondition(option, value, family);
     if (condition !== null) i++;
@@ -93,7 +92,7 @@ function listedRule(line: string, family: IpFamily): ListedRule | null {
     const holds = condition ?? unknown;
     of.push(negated ? { is: 'not', of: holds } : holds);
   }
-  return { chain, when: { is: 'all', of }, target: null, isGoto: false, options: [] };
+  return { chain, when: allOf(of), target: null, isGoto: false, options: [] };
 }
 
 export function listedRules(listing: string, family: IpFamily): ListedRule[] {

@@ -1,7 +1,7 @@
 // What a match in nft's JSON asks of a packet.
 import { type AddressSet, addressRange, type IpFamily, network, union } from '../../../model/address-set.ts';
 import { type Json, list, record } from './nft-tables.ts';
-import { always, type Condition, unknown } from './rules.ts';
+import { allOf, always, type Condition, unknown } from './rules.ts';
 
 /** Elements of a named set or map; null where they are not known. */
 export type Elements = (name: string) => readonly Json[] | null;
@@ -48,7 +48,7 @@ export function has(left: Json, value: Json): Condition {
   if (value === '*') return always;
   if (concat !== undefined) {
     const values = list(record(value).concat);
-    return { is: 'all', of: list(concat).map((part, i) => has(part, values[i])) };
+    return allOf(list(concat).map((part, i) => has(part, values[i])));
   }
   const { protocol, field } = record(payload);
   const key = record(meta).key;
@@ -62,7 +62,7 @@ export function has(left: Json, value: Json): Condition {
   if (!simple) return unknown;
   if (key === 'l4proto' || (protocol === 'ip' && field === 'protocol')) return transport(value);
   // Another header may stand before it, and is not hard to put there.
-  if (protocol === 'ip6' && field === 'nexthdr') return { is: 'all', of: [transport(value), unknown] };
+  if (protocol === 'ip6' && field === 'nexthdr') return allOf([transport(value), unknown]);
   if (key === 'nfproto' || key === 'protocol') {
     const family = families[value];
     return family === undefined ? unknown : { is: 'family', family };
@@ -130,5 +130,5 @@ export function matchCondition(statement: Json, elements: Elements): Condition {
     const { set } = record(right);
     holds = set === undefined ? oneOf(left, [right]) : Array.isArray(set) ? oneOf(left, set) : unknown;
   }
-  return { is: 'all', of: [...impliedByAll(left), op === '!=' ? { is: 'not', of: holds } : holds] };
+  return allOf([...impliedByAll(left), op === '!=' ? { is: 'not', of: holds } : holds]);
 }

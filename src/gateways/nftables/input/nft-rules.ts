@@ -3,7 +3,7 @@ import type { IpFamily } from '../../../model/address-set.ts';
 import type { ListedStep } from './iptables-rules.ts';
 import { type Elements, element, has, impliedByAll, isSource, matchCondition } from './nft-conditions.ts';
 import { type Json, list, type NftTable, record, type Statement } from './nft-tables.ts';
-import { type BaseChain, type Condition, type Rule, unknown, type Verdict } from './rules.ts';
+import { allOf, type BaseChain, type Condition, type Rule, unknown, type Verdict } from './rules.ts';
 
 function verdictOf(statement: Statement): Verdict | 'continue' | null {
   const [key = ''] = Object.keys(statement);
@@ -33,7 +33,7 @@ const hurdles = new Set(['limit', 'quota', 'ct count', 'set', 'map', 'meter', 'c
 
 function* rulesOf(statements: readonly Statement[], elements: Elements): Generator<Rule> {
   const conditions: Condition[] = [];
-  const when = (...more: readonly Condition[]): Condition => ({ is: 'all', of: [...conditions, ...more] });
+  const when = (...more: readonly Condition[]): Condition => allOf([...conditions, ...more]);
   for (const statement of statements) {
     const [key = ''] = Object.keys(statement);
     const verdict = verdictOf(statement);
@@ -86,7 +86,7 @@ function* branches(
 }
 
 /** The chains a packet may come through from this one on. */
-export function reachable(table: NftTable, start: string, elements: Elements = () => null): ReadonlySet<string> {
+function reachable(table: NftTable, start: string, elements: Elements): ReadonlySet<string> {
   const found = new Set([start]);
   for (const name of found) {
     for (const statement of (table.chains.get(name) ?? []).flat()) {
@@ -114,7 +114,7 @@ function jointRule(statements: readonly Statement[], { when, verdict }: ListedSt
   const shown = statements.filter((statement) => !('xt' in statement));
   const isDecided = shown.some((statement) => verdictOf(statement) !== null);
   const rules = rulesOf([...shown, ...(isDecided ? [] : statementOf(verdict))], elements);
-  return [...rules].map((rule) => ({ ...rule, when: { is: 'all', of: [when, rule.when] } }));
+  return [...rules].map((rule) => ({ ...rule, when: allOf([when, rule.when]) }));
 }
 
 /**
@@ -136,7 +136,8 @@ export function hookChains(
     .map(({ name, policy }) => {
       const chains = new Map<string, Rule[]>();
       for (const chain of reachable(table, name, known)) {
-        const rules = table.chains.get(chain) ?? [];
+        const rules = table.chains.get(chain);
+        if (rules === undefined) continue;
         const lines = listed.get(chain) ?? [];
         chains.set(
           chain,
@@ -150,6 +151,21 @@ export function hookChains(
       }
       return { families, policy: policy === 'drop' ? 'drop' : 'accept', start: name, chains } as const;
     });
+}
+
+/** Asks for the elements of each set and map the chains at a hook go by. */
+export function askForSets(table: NftTable, hook: string, elements: Elements): void {
+  const known: Elements = (name) => (table.changing.has(name) ? null : elements(name));
+  for (const { name } of table.bases.filter((base) => base.hook === hook)) {
+    for (const chain of reachable(table, name, known)) {
+      for (const rule of table.chains.get(chain) ?? []) {
+        for (const { match } of rule) {
+          const { right } = record(match);
+          if (typeof right === 'string' && right.startsWith('@')) asNeeded(rule, known)(right.slice(1));
+        }
+      }
+    }
+  }
 }
 
 /** The elements of sets, but not of one whose sources are dropped: which those are narrows nothing, and they may be many. */

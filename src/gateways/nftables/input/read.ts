@@ -2,12 +2,12 @@
 import type { InputFirewall } from '../../../model/firewall.ts';
 import type { Kernel } from '../command.ts';
 import { allDetours, type Detours, iptablesDetours, nftDetours, unreadDetours } from './detours.ts';
-import { asksForTranslation, inputFirewall, interfacesAsked } from './firewall.ts';
+import { inputFirewall } from './firewall.ts';
 import { listedBase, listedChains } from './iptables-rules.ts';
 import type { Elements } from './nft-conditions.ts';
-import { hookChains } from './nft-rules.ts';
+import { askForSets, hookChains } from './nft-rules.ts';
 import { type NftTable, nftTables } from './nft-tables.ts';
-import type { BaseChain } from './rules.ts';
+import { type BaseChain, distinctions } from './rules.ts';
 import { machineWays } from './ways-in.ts';
 
 const families = { ip: 4, ip6: 6 } as const;
@@ -26,32 +26,33 @@ const isIptables = (table: NftTable): table is NftTable & { family: IptablesFami
 async function chainsOf(kernel: Kernel, table: NftTable, hook: string): Promise<BaseChain[]> {
   const listing = isIptables(table) ? await kernel.iptablesRules('nft', table.family, table.name) : null;
   const listed = listing === null ? undefined : listedChains(listing, table.family === 'ip' ? 4 : 6);
-  const known = new Map<string, readonly unknown[]>();
-  for (;;) {
-    const wanted = new Set<string>();
-    const elements: Elements = (name) => {
-      const found = known.get(name);
-      if (found === undefined) wanted.add(name);
-      return found ?? null;
-    };
-    const chains = hookChains(table, hook, elements, listed);
-    if (wanted.size === 0) return chains;
+  const known = new Map<string, readonly unknown[] | null>();
+  const wanted = new Set<string>();
+  const elements: Elements = (name) => {
+    const found = known.get(name);
+    if (found === undefined) wanted.add(name);
+    return found ?? null;
+  };
+  do {
     // one by one: nft 1.0.6 finds only the last of several sets asked for together
     for (const name of wanted) known.set(name, await elementsOf(kernel, table, name));
-  }
+    wanted.clear();
+    askForSets(table, hook, elements);
+  } while (wanted.size > 0);
+  return hookChains(table, hook, elements, listed);
 }
 
 async function elementsOf(
   kernel: Kernel,
   { family, name: table }: NftTable,
   name: string,
-): Promise<readonly unknown[]> {
+): Promise<readonly unknown[] | null> {
   for (const kind of ['set', 'map'] as const) {
     const listed = await kernel.list('list', kind, family, table, name);
     const found = listed?.find((object) => object[kind]?.name === name)?.[kind];
     if (found !== undefined) return Array.isArray(found.elem) ? found.elem : [];
   }
-  return [];
+  return null;
 }
 
 async function legacyChains(kernel: Kernel, table: string, start: string): Promise<BaseChain[]> {
@@ -103,8 +104,8 @@ export async function readInputFirewall(kernel: Kernel, ours: RegExp): Promise<I
     ...(await atHook(tables, 'nat prerouting')),
     ...(await legacyChains(kernel, 'nat', 'PREROUTING')),
   ];
-  const asksMachine = interfacesAsked(chains).size > 0 || asksForTranslation(chains);
-  const machine = asksMachine ? await machineWays(kernel) : null;
+  const { interfaces, isTranslationAsked } = distinctions(chains);
+  const machine = interfaces.size > 0 || isTranslationAsked ? await machineWays(kernel) : null;
   const detours = await detoursOf(kernel, tables, machine?.addresses ?? null);
   return inputFirewall({ chains, translations, ways: machine?.ways ?? null, detours });
 }

@@ -61,7 +61,6 @@ export interface Packet {
 }
 
 export const always: Condition = { is: 'all', of: [] };
-export const never: Condition = { is: 'any', of: [] };
 export const unknown: Condition = { is: 'unknown' };
 
 /** The sources for which a condition holds for sure, and those for which it may. */
@@ -119,6 +118,7 @@ export function match(condition: Condition, packet: Packet): Matched {
       let found: Matched = yes;
       for (const one of condition.of) {
         const next = match(one, packet);
+        if (next === yes) continue;
         found = { surely: both(found.surely, next.surely, all), maybe: both(found.maybe, next.maybe, all) };
         if (found.maybe.length === 0) return no;
       }
@@ -132,9 +132,46 @@ export function match(condition: Condition, packet: Packet): Matched {
   }
 }
 
-/** Each condition of a rule and of those it is made of. */
-export function* conditionsIn(condition: Condition): Generator<Condition> {
-  yield condition;
-  if (condition.is === 'not') yield* conditionsIn(condition.of);
-  else if (condition.is === 'all' || condition.is === 'any') for (const one of condition.of) yield* conditionsIn(one);
+const isPlain = ({ is }: Condition) => !['source', 'destination', 'not', 'any', 'all'].includes(is);
+
+/** All of these; what is cheap to tell comes first, for most rules of a large ruleset fail by their port. */
+export function allOf(conditions: readonly Condition[]): Condition {
+  const of = conditions.flatMap((one) => (one.is === 'all' ? one.of : [one]));
+  return { is: 'all', of: of.toSorted((a, b) => Number(isPlain(b)) - Number(isPlain(a))) };
+}
+
+/** What chains tell packets apart by, as far as it is of use to know beforehand. */
+export interface Distinctions {
+  /** Names of interfaces, the loopback aside. */
+  readonly interfaces: ReadonlySet<string>;
+  /** Ports at which another stretch begins. */
+  readonly ports: ReadonlySet<number>;
+  readonly isTranslationAsked: boolean;
+}
+
+export function distinctions(chains: readonly BaseChain[]): Distinctions {
+  const interfaces = new Set<string>();
+  const ports = new Set<number>();
+  let isTranslationAsked = false;
+  const look = (condition: Condition): void => {
+    switch (condition.is) {
+      case 'interface':
+        if (condition.name !== 'lo') interfaces.add(condition.name);
+        break;
+      case 'port':
+        ports.add(condition.first).add(condition.last + 1);
+        break;
+      case 'translated':
+        isTranslationAsked = true;
+        break;
+      case 'not':
+        look(condition.of);
+        break;
+      case 'all':
+      case 'any':
+        condition.of.forEach(look);
+    }
+  };
+  for (const chain of chains) for (const rules of chain.chains.values()) for (const { when } of rules) look(when);
+  return { interfaces, ports, isTranslationAsked };
 }
