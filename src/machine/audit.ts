@@ -1,7 +1,8 @@
 import ipaddr from 'ipaddr.js';
-import { addressReach, normalAddress, parseCidr, type Reach } from '../model/cidr.ts';
+import { addressReach, narrowerReach, normalAddress, parseCidr, type Reach, widerReach } from '../model/cidr.ts';
 import type { Forward } from '../model/config.ts';
 import { type FindingCode, findings, isSensitivePort } from '../model/findings.ts';
+import type { InputFirewall } from '../model/firewall.ts';
 import type { PortRange, Proto, Transport } from '../model/ports.ts';
 import { transports } from '../model/ports.ts';
 import { type AuditRow, findingLevels, type RouterMapping } from '../model/reports.ts';
@@ -30,6 +31,8 @@ export interface AuditEvidence {
   /** Addresses of this machine, to tell which router mappings lead here. */
   readonly ownAddresses: readonly string[];
   readonly externalAddress: string | null;
+  /** The packet filter of this machine, where it could be read. */
+  readonly firewall?: InputFirewall;
   /** Where the kernel takes ports of client sockets from. */
   readonly clientPorts?: PortRange;
   readonly nowMs: number;
@@ -47,9 +50,6 @@ function worst(codes: readonly (FindingCode | null)[]): Finding | null {
   return code === undefined ? null : { level: findings[code].level, code, message: findings[code].message };
 }
 
-const wider = (a: Reach, b: Reach): Reach => (a === 'world' || b === 'world' ? 'world' : a === 'lan' ? a : b);
-const narrower = (a: Reach, b: Reach): Reach => (a === 'host' || b === 'host' ? 'host' : a === 'lan' ? a : b);
-
 /** Who a list lets in: the widest of its networks. No list, and one with all addresses in it, is the world. */
 export function listReach(allow: readonly string[] = []): Reach {
   if (allow.length === 0) return 'world';
@@ -59,7 +59,7 @@ export function listReach(allow: readonly string[] = []): Reach {
       // A network wider than any private one has public addresses in it, whatever its first address is.
       return Number(bits) < (network.includes(':') ? 7 : 8) ? 'world' : addressReach(network);
     })
-    .reduce(wider);
+    .reduce(widerReach);
 }
 
 const listsNothing = (allow: readonly string[] = []) =>
@@ -129,15 +129,31 @@ function targetPort(config: Forward, port: number): number {
   return 'target' in config && config.target !== undefined && 'port' in config.target ? config.target.port : 0;
 }
 
+/**
+ * Who is left of those who can reach a listener when the firewall of this machine is done with them.
+ * @param open whether nothing but the address says who they are
+ * @returns null where the firewall leaves them as they are
+ */
+function firewalled(reach: Reach, open: boolean, listener: Listener, { firewall }: AuditEvidence): Reach | null {
+  if (reach === 'host') return null;
+  const admitted = firewall?.admits(listener.proto, listener.address, listener.port) ?? null;
+  if (admitted === null) return null;
+  // Within the world, as well, it makes a difference whether all of it gets in.
+  return narrowerReach(reach, admitted) !== reach || (open && reach === 'world') ? admitted : null;
+}
+
 /** A row for a listener of the engine that a forward explains. */
-function ownRow(listener: Listener, forward: AuditEvidence['forwards'][number]): AuditRow {
+function ownRow(listener: Listener, forward: AuditEvidence['forwards'][number], evidence: AuditEvidence): AuditRow {
   const { config, view } = forward;
   const { proto, address, port } = listener;
-  const byAddress = reachOf(address);
-  const reach = narrower(byAddress, listReach(config.allow));
-  const open = byAddress !== 'host' && listsNothing(config.allow);
+  const unlisted = listsNothing(config.allow);
+  const bound = narrowerReach(reachOf(address), listReach(config.allow));
+  const kept = firewalled(bound, unlisted, listener, evidence);
+  const reach = kept ?? bound;
+  const open = reach !== 'host' && unlisted && kept === null;
   const sensitive = isSensitivePort(port) || isSensitivePort(targetPort(config, port));
-  const socks = config.kind === 'dynamic' && config.login === undefined && byAddress !== 'host';
+  const socks =
+    config.kind === 'dynamic' && config.login === undefined && reachOf(address) !== 'host' && kept !== 'host';
   // What a trigger opens is open on purpose, to one host and for a time.
   const meant = config.kind === 'trigger';
   const finding = worst([
@@ -147,7 +163,8 @@ function ownRow(listener: Listener, forward: AuditEvidence['forwards'][number]):
     allDenied(config.allow, config.deny) ? 'rule_shadowed' : null,
     leadsNowhere(forward),
   ]);
-  const layer = byAddress === 'host' || !(config.allow?.length || config.deny?.length) ? 'address' : 'list';
+  const listed = reachOf(address) !== 'host' && Boolean(config.allow?.length || config.deny?.length);
+  const layer = kept !== null ? 'firewall' : listed ? 'list' : 'address';
   return { proto, address, port, owner: view.name, reach, layer, finding };
 }
 
@@ -157,7 +174,8 @@ const announcementPort = 5350;
 /** A row for a listener sallyport has nothing to do with. */
 function foreignRow(listener: Listener, evidence: AuditEvidence): AuditRow {
   const { proto, address, port, pid, program, user } = listener;
-  const reach = reachOf(address);
+  const kept = firewalled(reachOf(address), true, listener, evidence);
+  const reach = kept ?? reachOf(address);
   const ours = pid !== null && evidence.ourPids.has(pid);
   const name = ours ? 'sallyport' : (program ?? `a program of ${user ?? 'somebody'}`);
   const owner = pid === null ? name : `${name} (pid ${pid})`;
@@ -167,6 +185,7 @@ function foreignRow(listener: Listener, evidence: AuditEvidence): AuditRow {
   const { first, last } = evidence.clientPorts ?? { first: 32_768, last: 60_999 };
   const clientSocket =
     proto === 'udp' && ((first <= port && port <= last) || port === 68 || port === 546 || port === 5353);
+  const listedByFirewall = kept === 'world' && !sshForward;
   const shadowed = evidence.kernelMappings.some((mapping) => shadows(mapping, listener, evidence.listeners));
   const unmanaged: FindingCode | null = sshServer
     ? 'ssh_server'
@@ -187,9 +206,9 @@ function foreignRow(listener: Listener, evidence: AuditEvidence): AuditRow {
     port,
     owner,
     reach,
-    layer: sshForward ? 'sshd' : 'address',
+    layer: kept !== null ? 'firewall' : sshForward ? 'sshd' : 'address',
     finding: worst([
-      reach === 'host' || listensToRouter ? null : unmanaged,
+      reach === 'host' || listensToRouter || listedByFirewall ? null : unmanaged,
       shadowed && reach !== 'host' ? 'shadowed' : null,
     ]),
   };
@@ -198,7 +217,7 @@ function foreignRow(listener: Listener, evidence: AuditEvidence): AuditRow {
 function kernelRow(mapping: KernelMapping, evidence: AuditEvidence): AuditRow {
   const { owner, proto, external, internal, allow, deny } = mapping;
   const forward = evidence.forwards.find(({ view }) => view.name === owner);
-  const reach = narrower(reachOf(external.address), listReach(allow));
+  const reach = narrowerReach(reachOf(external.address), listReach(allow));
   const open = listsNothing(allow) && forward?.config.kind !== 'trigger';
   const count = external.last - external.first;
   const holds = ({ first, last }: PortRange) =>
@@ -273,7 +292,7 @@ export function auditRows(evidence: AuditEvidence): AuditRow[] {
   const listening = evidence.listeners.map((listener) => {
     const ours = listener.pid !== null && evidence.ourPids.has(listener.pid);
     const forward = ours ? evidence.forwards.find((one) => isBehind(one, listener)) : undefined;
-    return forward === undefined ? foreignRow(listener, evidence) : ownRow(listener, forward);
+    return forward === undefined ? foreignRow(listener, evidence) : ownRow(listener, forward, evidence);
   });
   const rows = [
     ...listening,

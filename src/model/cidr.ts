@@ -70,6 +70,11 @@ export function takesAt(bind: string, address: string): boolean {
 
 export type Reach = 'host' | 'lan' | 'world';
 
+export const widerReach = (a: Reach, b: Reach): Reach =>
+  a === 'world' || b === 'world' ? 'world' : a === 'lan' ? a : b;
+export const narrowerReach = (a: Reach, b: Reach): Reach =>
+  a === 'host' || b === 'host' ? 'host' : a === 'lan' ? a : b;
+
 /** Who can reach a listener at this address, going by the address alone. */
 export function addressReach(address: string): Reach {
   const normal = normalAddress(address);

@@ -1,4 +1,5 @@
 import type { Reach } from './cidr.ts';
+import type { Failure } from './errors.ts';
 
 export const findingLevels = ['low', 'medium', 'high'] as const;
 export type FindingLevel = (typeof findingLevels)[number];
@@ -13,9 +14,15 @@ export interface AuditRow {
   /** The forward, or `program (pid N)`, or `router`. */
   readonly owner: string;
   readonly reach: Reach;
-  /** What decides who gets in: `address`, `list`, `nftables`, `router`, `sshd`. */
+  /** What decides who gets in: `address`, `list`, `firewall`, `nftables`, `router`, `sshd`. */
   readonly layer: string;
   readonly finding: { readonly level: FindingLevel; readonly code: string; readonly message: string } | null;
+}
+
+export interface AuditReport {
+  readonly rows: readonly AuditRow[];
+  /** Why the packet filter of the machine had no say in it; null where it had. */
+  readonly unreadFirewall: Failure | null;
 }
 
 /** A machine on the inside, as `devices --json` prints it. */

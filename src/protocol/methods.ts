@@ -5,7 +5,7 @@ import type { Failure } from '../model/errors.ts';
 import type { EngineEvent } from '../model/event.ts';
 import type { Counters, Flow } from '../model/flow.ts';
 import type {
-  AuditRow,
+  AuditReport,
   DayTotal,
   Device,
   HistorySeries,
@@ -148,7 +148,7 @@ export const methods = {
   devices: method<Device[]>()(none),
   router: method<RouterReport>()(none),
   routerDelete: method<null>()(z.object({ proto: z.enum(['tcp', 'udp']), external: z.int() })),
-  audit: method<AuditRow[]>()(none),
+  audit: method<AuditReport>()(none),
   scan: method<ScanRow[]>()(none),
   /** `ssh-config`: a file in ssh_config(5) syntax; `sallyport`: what `export` prints; `ssh`: a command line's words. */
   import: method<ImportPlan>()(

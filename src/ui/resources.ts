@@ -2,7 +2,7 @@ import type { Client } from '../client/client.ts';
 import { toFailure } from '../model/errors.ts';
 import type { EngineEvent } from '../model/event.ts';
 import type { Flow } from '../model/flow.ts';
-import type { AuditRow, DayTotal, Device, HistoryRange, HistorySeries, RouterReport } from '../model/reports.ts';
+import type { AuditReport, DayTotal, Device, HistoryRange, HistorySeries, RouterReport } from '../model/reports.ts';
 
 export interface FlowRow extends Flow {
   readonly rxRate: number;
@@ -22,7 +22,7 @@ interface Values {
   readonly events: readonly EngineEvent[];
   readonly history: HistorySeries;
   readonly days: readonly DayTotal[];
-  readonly audit: readonly AuditRow[];
+  readonly audit: AuditReport;
   readonly devices: readonly Device[];
   readonly router: RouterReport;
 }

@@ -104,7 +104,7 @@ export function shownHosts({ ui, picture, views }: Pick<Scene, 'ui' | 'picture' 
 
 /** The open ports the audit shows, the worst first. */
 export function shownAudit({ ui, resources }: Pick<Scene, 'ui' | 'resources'>): readonly AuditRow[] {
-  const rows = sortAudit(resources.get({ what: 'audit' }).value ?? []);
+  const rows = sortAudit(resources.get({ what: 'audit' }).value?.rows ?? []);
   return filterRows(rows, filterOf(ui, 'audit').text, auditText);
 }
 

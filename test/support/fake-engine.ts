@@ -379,7 +379,7 @@ export function createFakeEngine({ scenario, now }: Options): FakeEngine {
     devices: () => [...scenario.devices],
     router: () => scenario.router,
     routerDelete: () => null,
-    audit: () => [...scenario.audit],
+    audit: () => ({ rows: scenario.audit, unreadFirewall: scenario.unreadFirewall ?? null }),
     import: ({ args = [] }: Params<'import'>) => {
       const kinds = { '-L': 'local', '-R': 'remote', '-D': 'dynamic' } as const;
       const add: Forward[] = [];

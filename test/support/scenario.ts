@@ -1,6 +1,7 @@
 // Pictures for the fake engine: a jump server on a working day, one where nothing is defined, one with very many.
 import type * as z from 'zod';
 import type { Config, Forward, Forward as ForwardSchema, Settings } from '../../src/model/config.ts';
+import type { Failure } from '../../src/model/errors.ts';
 import type { EventLevel } from '../../src/model/event.ts';
 import type { Flow } from '../../src/model/flow.ts';
 import type { Prompt } from '../../src/model/host.ts';
@@ -39,6 +40,7 @@ export interface Scenario {
   readonly devices: readonly Device[];
   readonly router: RouterReport;
   readonly audit: readonly AuditRow[];
+  readonly unreadFirewall?: Failure;
 }
 
 /** A number from a text, the same every time. */

@@ -317,6 +317,34 @@ test('flows, events, hosts and open ports are filtered too; esc clears the filte
   expect(stage.scene().ids).toHaveLength(16);
 });
 
+test('what the firewall makes of an open port is said under the list, or that it could not be read', async () => {
+  const row = {
+    proto: 'tcp',
+    address: '0.0.0.0',
+    port: 9100,
+    owner: 'node',
+    layer: 'firewall',
+    finding: null,
+  } as const;
+  const open = { ...row, port: 9200, reach: 'world', layer: 'address' } as const;
+  const audit = [{ ...row, reach: 'lan' } as const, { ...row, port: 9101, reach: 'host' } as const, open];
+  stage = await openStage({ scenario: { ...workday, audit } });
+  await stage.press('a');
+  await stage.settle();
+  expect(stage.text()).toContain('tcp/9100 · decided by firewall');
+  expect(stage.text()).toContain('the firewall of this machine lets only local networks in');
+  await stage.press('j');
+  expect(stage.text()).toContain('the firewall of this machine lets nobody in from outside');
+  await stage.press('j');
+  expect(stage.text()).not.toContain('the firewall of this machine');
+  stage.stop();
+  const unreadFirewall = { code: 'gateway_denied' as const, message: 'no right', hint: '' };
+  stage = await openStage({ scenario: { ...workday, audit: [open], unreadFirewall } });
+  await stage.press('a');
+  await stage.settle();
+  expect(stage.text()).toContain('could not be read (it takes CAP_NET_ADMIN)');
+});
+
 test('a row of events, of the audit or of the hosts leads on to its forward', async () => {
   stage = await openStage();
   await stage.press('l');

@@ -2,9 +2,11 @@
 import { type Command, Option } from 'commander';
 import { formatPortRange } from '../../model/ports.ts';
 import { type FindingLevel, findingLevels } from '../../model/reports.ts';
+import { firewallSummary } from '../../present/audit.ts';
+import { wrapText } from '../../present/line.ts';
 import { formatBytes } from '../../present/quantity.ts';
 import { safeText } from '../../present/sanitize.ts';
-import { type Context, withEngine } from '../context.ts';
+import { type Context, tableWidth, withEngine } from '../context.ts';
 import { exitCodes } from '../exit.ts';
 import { printTable } from '../views.ts';
 
@@ -43,7 +45,8 @@ export function registerReports(program: Command, context: Context): void {
 }
 
 async function audit(context: Context, { json, level }: JsonFlag & { level: FindingLevel }): Promise<void> {
-  const rows = await withEngine(context, (client) => client.call('audit', {}));
+  const report = await withEngine(context, (client) => client.call('audit', {}));
+  const { rows } = report;
   const counts = rows.some(
     ({ finding }) => finding !== null && findingLevels.indexOf(finding.level) >= findingLevels.indexOf(level),
   );
@@ -85,6 +88,10 @@ async function audit(context: Context, { json, level }: JsonFlag & { level: Find
       finding === null ? '' : `${finding.level}: ${finding.message}`,
     ]),
   );
+  const note = firewallSummary(report);
+  if (note === null) return;
+  context.out.print('');
+  for (const line of wrapText(note, tableWidth(context) ?? Number.POSITIVE_INFINITY)) context.out.print(line);
 }
 
 async function scan(context: Context, { json }: JsonFlag): Promise<void> {

@@ -3,6 +3,7 @@ import { machineEvidence } from '../../machine/audit-evidence.ts';
 import { devices } from '../../machine/devices.ts';
 import { processes } from '../../machine/processes.ts';
 import { scan } from '../../machine/scan.ts';
+import { toFailure } from '../../model/errors.ts';
 import { parseSshCommand } from '../../ssh/import-command.ts';
 import type { Engine } from '../engine.ts';
 import type { Handlers } from '../server.ts';
@@ -33,20 +34,26 @@ export function reportHandlers(
     audit: async () => {
       const { forwards } = engine.desired.config();
       const asksRouter = forwards.some((forward) => 'via' in forward && forward.via === 'router');
-      const [machine, ours, router] = await Promise.all([
+      const [machine, ours, filter, router] = await Promise.all([
         machineEvidence(),
         ourPids(),
+        engine.nftables.inputFirewall().then(
+          (firewall) => ({ firewall, unread: null }),
+          (error: unknown) => ({ unread: toFailure(error) }),
+        ),
         // The router is asked only where it is used: without one the answer takes seconds.
         asksRouter ? engine.router.report().catch(() => null) : null,
       ]);
-      return auditRows({
+      const rows = auditRows({
         ...machine,
+        ...('firewall' in filter ? { firewall: filter.firewall } : {}),
         forwards: forwards.map((config) => ({ view: viewNamed(engine, config.name), config })),
         kernelMappings: engine.mappings.kernelRules(),
         routerMappings: router?.mappings ?? [],
         externalAddress: router?.externalAddress ?? null,
         ourPids: ours,
       });
+      return { rows, unreadFirewall: filter.unread };
     },
     scan: async () => scan(parseSshCommand, await ourPids()),
   };

@@ -13,8 +13,13 @@ export interface Kernel {
   list(...args: string[]): Promise<readonly NftObject[] | null>;
   /** `nft …` as text, for the rules JSON does not show; null where it is not there. */
   listText(...args: string[]): Promise<string | null>;
-  /** Filter rules of the older iptables, as `iptables-legacy -S` has them; null where there are none, or none to be seen. */
-  legacyRules(family: 'ip' | 'ip6'): Promise<string | null>;
+  /**
+   * Rules as `iptables -S` has them, made through the older kernel interface (`legacy`) or through nftables (`nft`);
+   * null where there are none, or none to be seen.
+   */
+  iptablesRules(variant: 'legacy' | 'nft', family: 'ip' | 'ip6', table?: string): Promise<string | null>;
+  /** Tables of the older iptables that are in use. */
+  legacyTables(family: 'ip' | 'ip6'): Promise<readonly string[]>;
   conntrack(args: readonly string[]): Promise<string>;
   ip(...args: string[]): Promise<unknown[]>;
   /** A value under /proc/sys by its dotted name; null where there is none. */
@@ -109,6 +114,9 @@ export function createKernel({ nft = 'nft', conntrack = 'conntrack', ip = 'ip', 
     throw failure('nft', stderr);
   }
 
+  const legacyTables = async (family: 'ip' | 'ip6') =>
+    ((await textOf(`/proc/net/${family}_tables_names`)) ?? '').split('\n').filter((name) => name !== '');
+
   return {
     async apply(text, check = false) {
       const { code, stderr } = await run([...prefix, nft, ...(check ? ['-c'] : []), '-f', '-'], text);
@@ -124,12 +132,12 @@ export function createKernel({ nft = 'nft', conntrack = 'conntrack', ip = 'ip', 
         .flatMap((line) => (JSON.parse(line) as { nftables: NftObject[] }).nftables);
     },
     listText: (...args) => listed(args),
-    async legacyRules(family) {
+    legacyTables,
+    async iptablesRules(variant, family, table = 'filter') {
       // Asked without need, the program would load the kernel's module for it.
-      const tables = await textOf(`/proc/net/${family}_tables_names`);
-      if (tables?.split('\n').includes('filter') !== true) return null;
+      if (variant === 'legacy' && !(await legacyTables(family)).includes(table)) return null;
       try {
-        const { code, stdout } = await run([...prefix, `${family}tables-legacy`, '-S'], '');
+        const { code, stdout } = await run([...prefix, `${family}tables-${variant}`, '-t', table, '-S'], '');
         return code === 0 ? stdout : null;
       } catch {
         return null;

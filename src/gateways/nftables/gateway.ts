@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Failure, type SallyportError, toFailure } from '../../model/errors.ts';
+import type { InputFirewall } from '../../model/firewall.ts';
 import type { TriggerTrial } from '../../model/reports.ts';
 import type { Gateway, GatewayReports, GatewayRule } from '../gateway.ts';
 import { buildRuleset } from './build.ts';
@@ -7,6 +8,7 @@ import { checkRules } from './check-rules.ts';
 import { checkTriggers } from './check-triggers.ts';
 import { createKernel } from './command.ts';
 import { FlowTable } from './flow-table.ts';
+import { readInputFirewall } from './input/read.ts';
 import type { KernelTrigger } from './kernel-triggers.ts';
 import { type MachineLinks, machineLinks } from './links.ts';
 import { ruleId } from './mappings.ts';
@@ -45,6 +47,11 @@ export interface NftablesGateway extends Gateway {
   lookAtTriggers(): Promise<void>;
   /** Why mappings cannot be made here; null where they can. */
   available(): Promise<Failure | null>;
+  /**
+   * What the packet filters of this machine let in to its own ports, as they stand now.
+   * @throws SallyportError `gateway_missing`, `gateway_denied`
+   */
+  inputFirewall(): Promise<InputFirewall>;
   /** The table as it would be loaded for these rules; refused ones are left out. */
   preview(rules: readonly GatewayRule[], triggers?: readonly KernelTrigger[]): string;
   /** Takes away the tables of every engine on this machine. */
@@ -268,6 +275,7 @@ export function createNftablesGateway(options: NftablesOptions): NftablesGateway
         return toFailure(error);
       }
     },
+    inputFirewall: () => readInputFirewall(kernel, ours),
     preview(rules, triggers = []) {
       const { accepted } = checkRules(rules);
       const links = standing?.links ?? { networks: [], addresses: [], defaultInterface: 'OUTSIDE' };

@@ -14,7 +14,7 @@ export function legacyChain(family: 'ip' | 'ip6', listing: string): ListedChain 
 export async function droppingLegacyChains(kernel: Kernel): Promise<ListedChain[]> {
   const found = await Promise.all(
     (['ip', 'ip6'] as const).map(async (family) => {
-      const listing = await kernel.legacyRules(family);
+      const listing = await kernel.iptablesRules('legacy', family);
       return listing === null ? null : legacyChain(family, listing);
     }),
   );

@@ -1,5 +1,6 @@
 // The views that are one list: flows, events, hosts, audit, router and devices, sessions.
-import { auditColumns } from '../../present/audit.ts';
+import type { AuditRow } from '../../model/reports.ts';
+import { auditColumns, firewallClause } from '../../present/audit.ts';
 import { dayColumns } from '../../present/days.ts';
 import { eventColumns, wholeEvent } from '../../present/events.ts';
 import { flowColumns } from '../../present/flows.ts';
@@ -113,22 +114,23 @@ export function auditLines(scene: Scene, width: number, height: number): Line[] 
   return [...warnings, ...portLines(scene, width, height - warnings.length)];
 }
 
+const findingText = ({ finding }: AuditRow) => (finding === null ? null : `${finding.message} (${finding.code})`);
+
 function portLines(scene: Scene, width: number, height: number): Line[] {
   const { value, error } = scene.resources.get({ what: 'audit' });
   const rows = shownAudit(scene);
   const found = rows.filter(({ finding }) => finding !== null).length;
   const selected = rows[scene.place?.index ?? -1];
-  const finding = selected?.finding
-    ? wrapText(`${selected.finding.message} (${selected.finding.code})`, width - 4)
-    : [];
-  const below = height >= 12 && finding.length > 0 ? finding.length + 2 : 0;
+  const said = selected === undefined || value === null ? [] : [findingText(selected), firewallClause(selected, value)];
+  const details = said.flatMap((text) => (text === null ? [] : wrapText(text, width - 4)));
+  const below = height >= 12 && details.length > 0 ? details.length + 2 : 0;
   const lines = listLines({
     title: listTitle(
       scene,
       'audit',
       value === null
         ? undefined
-        : `${shownOf(rows.length, value.length)} open ${value.length === 1 ? 'port' : 'ports'}`,
+        : `${shownOf(rows.length, value.rows.length)} open ${value.rows.length === 1 ? 'port' : 'ports'}`,
       value === null ? '' : found === 0 ? 'nothing to worry about' : count(found, 'finding'),
     ),
     columns: auditColumns,
@@ -140,7 +142,7 @@ function portLines(scene: Scene, width: number, height: number): Line[] {
     empty: error ?? (value === null ? 'looking' : emptyText(scene, 'no port is open')),
   });
   if (below === 0 || selected === undefined) return lines;
-  const text = finding.map((part): Line => [seg(` ${part}`)]);
+  const text = details.map((part): Line => [seg(` ${part}`)]);
   const title = `${selected.proto}/${selected.port} ${scene.glyphs.dot} decided by ${selected.layer}`;
   return [...lines, ...panel({ left: title }, text, width, scene.glyphs)];
 }

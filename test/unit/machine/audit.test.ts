@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type AuditEvidence, auditRows, listReach, parseListen } from '../../../src/machine/audit.ts';
 import type { Listener } from '../../../src/machine/sockets.ts';
+import type { Reach } from '../../../src/model/cidr.ts';
 import { Forward } from '../../../src/model/config.ts';
 import { findings } from '../../../src/model/findings.ts';
 import { configuredListen, type ForwardView, viewForward } from '../../../src/model/snapshot.ts';
@@ -294,6 +295,71 @@ describe('mappings of the kernel', () => {
       port: 1000,
       last: 1010,
     });
+  });
+});
+
+describe('behind the firewall of the machine', () => {
+  const behind = (admitted: Reach | null, at: string, program = 'python3', pid = 7) =>
+    only({ listeners: [listener(at, program, pid)], firewall: { admits: () => admitted } });
+  const relay = {
+    name: 'web',
+    kind: 'mapping',
+    listen: { address: '0.0.0.0', port: 8080 },
+    target: { host: 'a', port: 80 },
+  };
+  const socks = { name: 'web', kind: 'dynamic', host: 'h', listen: { address: '*', port: 8080 } };
+  const local = ['192.168.0.0/16'];
+
+  test.each([
+    ['0.0.0.0:8000', 'host', 'host', 'firewall', undefined],
+    ['0.0.0.0:6379', 'lan', 'lan', 'firewall', 'sensitive_lan'],
+    ['0.0.0.0:8000', 'lan', 'lan', 'firewall', 'unmanaged_lan'],
+    ['0.0.0.0:6379', 'world', 'world', 'firewall', undefined],
+    ['0.0.0.0:6379', null, 'world', 'address', 'sensitive_world'],
+    ['192.168.1.1:8000', 'host', 'host', 'firewall', undefined],
+    ['192.168.1.1:8000', 'lan', 'lan', 'address', 'unmanaged_lan'],
+    ['192.168.1.1:8000', 'world', 'lan', 'address', 'unmanaged_lan'],
+    ['127.0.0.1:8000', 'host', 'host', 'address', undefined],
+  ] as const)('%s, which it lets %s reach: %s', (at, admitted, reach, layer, code) => {
+    const row = behind(admitted, at);
+    expect(row).toMatchObject({ reach, layer });
+    expect(row?.finding?.code).toBe(code);
+  });
+
+  test('the SSH server is what it is, and a -R forward stays one for whom it lets in', () => {
+    expect(behind('lan', '0.0.0.0:22', 'sshd')?.finding?.code).toBe('ssh_server');
+    expect(behind('host', '0.0.0.0:22', 'sshd')?.finding).toBeNull();
+    expect(behind('world', '0.0.0.0:9000', 'sshd')).toMatchObject({
+      layer: 'firewall',
+      finding: { code: 'sshd_forward' },
+    });
+    expect(behind('host', '0.0.0.0:9000', 'sshd')?.finding).toBeNull();
+  });
+
+  test.each([
+    [relay, 'host', 'host', 'firewall', undefined],
+    [relay, 'lan', 'lan', 'firewall', undefined],
+    [relay, 'world', 'world', 'firewall', undefined],
+    [relay, null, 'world', 'address', 'open_to_world'],
+    [{ ...relay, allow: local }, 'world', 'lan', 'list', undefined],
+    [{ ...relay, allow: local }, 'lan', 'lan', 'list', undefined],
+    [{ ...relay, allow: local }, 'host', 'host', 'firewall', undefined],
+    [{ ...relay, allow: ['203.0.113.0/24'] }, 'world', 'world', 'list', undefined],
+    [{ ...relay, allow: ['203.0.113.0/24'] }, 'lan', 'lan', 'firewall', undefined],
+    [socks, 'host', 'host', 'firewall', undefined],
+    [socks, 'lan', 'lan', 'firewall', 'socks_listed'],
+    [socks, null, 'world', 'address', 'socks_open'],
+  ] as const)('%j, which it lets %s reach: %s by %s', (config, admitted, reach, layer, code) => {
+    const firewall = { admits: () => admitted };
+    const row = only({ listeners: [listener('0.0.0.0:8080', 'node', engine)], forwards: [forward(config)], firewall });
+    expect(row).toMatchObject({ owner: 'web', reach, layer });
+    expect(row?.finding?.code).toBe(code);
+  });
+
+  test('what the kernel or the router leads on is none of its business', () => {
+    const firewall = { admits: () => 'host' as const };
+    expect(only({ kernelMappings: [kernel()], firewall })).toMatchObject({ reach: 'world', layer: 'nftables' });
+    expect(only({ routerMappings: [router()], firewall })).toMatchObject({ reach: 'world', layer: 'router' });
   });
 });
 
