@@ -401,3 +401,21 @@ test('a form shows every field that says something already', async () => {
   await stage.press('ctrl+o');
   expect(stage.text()).toContain('allow only');
 });
+
+test('shows what a new engine tells, after the one before was lost', async () => {
+  stage = await openStage();
+  await stage.press('l');
+  stage.engine.event('info', 'intra', 'up', 'told by the old engine');
+  await stage.settle();
+  expect(stage.text()).toContain('told by the old engine');
+  stage.engine.kill();
+  await stage.settle();
+  stage.engine.back();
+  stage.engine.event('info', 'intra', 'up', 'told before anybody looked');
+  await stage.settle(3000);
+  stage.engine.event('info', 'intra', 'up', 'told by the new engine');
+  await stage.settle();
+  expect(stage.text()).not.toContain('told by the old engine');
+  expect(stage.text()).toContain('told before anybody looked');
+  expect(stage.text()).toContain('told by the new engine');
+});
