@@ -279,6 +279,10 @@ test('a form offers hosts, machines and presets, and tab finishes what is begun'
   expect(stage.text()).toContain(' gate ');
   await stage.press('tab');
   expect(stage.scene().ui.overlays.at(-1)).toMatchObject({ fields: { host: { text: 'gate' } } });
+  await stage.press('shift+tab', 'ctrl+u');
+  await stage.type('gat');
+  await stage.press('ctrl+n', 'enter');
+  expect(stage.scene().ui.overlays.at(-1)).toMatchObject({ fields: { host: { text: 'gate' } } });
   await stage.press('esc', 'n', 'm');
   await stage.type('minecraft\t\tgamebox');
   await stage.settle();
