@@ -79,7 +79,10 @@ export function complete(program: Command, words: readonly string[]): Candidates
     const long = pending.long ?? '';
     return {
       ...none,
-      words: pending.argChoices ?? optionValues[long] ?? [],
+      words: (pending.argChoices ?? optionValues[long] ?? []).filter(
+        // Only what a trigger opens can be on the SSH server.
+        (word) => word !== 'remote' || command.name() !== 'map',
+      ),
       names: optionNames[long] ?? null,
       files: fileOptions.has(long),
     };

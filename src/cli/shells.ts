@@ -22,7 +22,8 @@ _sallyport() {
   done
   compadd -a found
 }
-compdef _sallyport sallyport`,
+# As a file in fpath this is the function's body when the first TAB loads it.
+if [[ \${funcstack[1]} = _sallyport ]]; then _sallyport "$@"; else compdef _sallyport sallyport; fi`,
   fish: `function __sallyport_complete
     set -l typed (commandline -ct)
     set -l words (commandline -opc)

@@ -91,3 +91,25 @@ export function addressReach(address: string): Reach {
       return 'world';
   }
 }
+
+/**
+ * Whether anybody on a list can come to a listener at all, going by the addresses alone.
+ * @param bind as `takesAt` has it; a name that has to be looked up counts as one that all can come to
+ */
+export function listReaches(bind: string, allow: readonly string[]): boolean {
+  const at = normalAddress(bind);
+  if (at === null && bind !== 'localhost') return true;
+  const comers =
+    addressReach(bind) === 'host'
+      ? ['127.0.0.0/8', '::1/128'].filter(
+          (network) => bind === 'localhost' || network.includes('::') === at?.includes(':'),
+        )
+      : [at?.includes(':') ? '::/0' : '0.0.0.0/0'];
+  return allow.some((entry) => comers.some((network) => overlap(parseCidr(entry), network)));
+}
+
+/** Whether two networks have an address in common: then one lies in the other. */
+function overlap(one: string, other: string): boolean {
+  const [[a, aBits], [b, bBits]] = [ipaddr.parseCIDR(one), ipaddr.parseCIDR(other)];
+  return a.kind() === b.kind() && a.match([b, Math.min(aBits, bBits)] as never);
+}

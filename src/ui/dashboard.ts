@@ -226,6 +226,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
         const picture = engine.picture();
         if (picture !== null) samples.take(clock.now(), picture.counters);
       },
+      onConnect: () => resources.renew(),
       onEvent: (event) => resources.event(event),
     },
     clock,

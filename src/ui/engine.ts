@@ -24,6 +24,8 @@ export interface EngineListeners {
   /** The picture or the connection changed. */
   onChange(): void;
   onCounters(): void;
+  /** An engine is reached: the first time, or again. */
+  onConnect(): void;
   onEvent(event: EngineEvent): void;
 }
 
@@ -76,6 +78,7 @@ export function watchEngine(connect: () => Promise<Client>, listeners: EngineLis
       listeners.onChange();
     });
     listeners.onCounters();
+    listeners.onConnect();
     become({ is: 'connected', client: current });
     await closed.promise;
     off();

@@ -57,7 +57,8 @@ export interface Resources {
   want(client: Client, wants: readonly Want[], now: number): void;
   reload(what: Want['what']): void;
   event(event: EngineEvent): void;
-  clear(): void;
+  /** Has all of it asked for again, of an engine that may be another one; what there is stays until it answers. */
+  renew(): void;
 }
 
 interface Slot {
@@ -125,7 +126,10 @@ export function createResources(onChange: () => void): Resources {
       slot.loaded = { value: [...known.slice(1 - keptEvents), event], error: null };
       onChange();
     },
-    clear: () => slots.clear(),
+    renew() {
+      for (const slot of slots.values()) slot.at = Number.NEGATIVE_INFINITY;
+      onChange();
+    },
   };
 }
 

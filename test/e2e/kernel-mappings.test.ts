@@ -113,6 +113,19 @@ describe.skipIf(unable)(`kernel mappings of the program${unable ? ` (${unable})`
     expect((await program.view('web')).state).toBe('off');
   });
 
+  test('the audit has no port of a mapping that is not in force', async () => {
+    net.must('gateway', ['sysctl', '-qw', 'net.ipv4.ip_forward=0']);
+    const ran = await map('web', '8080', '192.168.77.10:80');
+    expect(ran.code).toBe(4);
+    expect(ran.stderr).toContain('forwarding is off');
+    const owners = async () =>
+      (JSON.parse((await program.run('audit', '--json')).stdout) as { owner: string }[]).map(({ owner }) => owner);
+    expect(await owners()).not.toContain('web');
+    net.must('gateway', ['sysctl', '-qw', 'net.ipv4.ip_forward=1']);
+    await program.must('up', 'web');
+    expect(await owners()).toContain('web');
+  });
+
   test("another program's table stays as it is; rules outlive a killed engine and are adopted", async () => {
     net.must('gateway', ['nft', '-f', '-'], foreign);
     const before = theirs();

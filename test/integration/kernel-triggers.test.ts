@@ -1,5 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import type { NftablesOptions } from '../../src/gateways/nftables/gateway.ts';
 import type { KernelTrigger } from '../../src/gateways/nftables/kernel-triggers.ts';
 import type { Opening, TriggerHistory } from '../../src/model/snapshot.ts';
 import { addresses, type NetHost, netnsMissing, Topology } from '../support/netns.ts';
@@ -39,8 +43,9 @@ describe.skipIf(reason)('triggers in the kernel', () => {
     event: (name: string, event: TriggerHistory) => void events.push({ ...event, name }),
     refreshed: () => {},
   };
-  const start = async (...triggers: KernelTrigger[]) => {
-    kernel = kernelGateway(net, { triggerReports });
+  const start = (...triggers: KernelTrigger[]) => startWith({}, ...triggers);
+  const startWith = async (options: Partial<NftablesOptions>, ...triggers: KernelTrigger[]) => {
+    kernel = kernelGateway(net, { triggerReports, ...options });
     await kernel.gateway.sync([], triggers);
   };
   const call = (host: NetHost, port = 6667) => ask(net, host, 'tcp', addresses.wan.v4, port);
@@ -165,6 +170,30 @@ describe.skipIf(reason)('triggers in the kernel', () => {
     expect(await call('lan')).toBe('wan hello');
     expect(await inbound()).toBe('lan hello');
     old.kill();
+  });
+
+  test('whoever takes it back while the engine puts away those before is not put away with them', async () => {
+    const dir = mkdtempSync(path.join(os.tmpdir(), 'late-nft-'));
+    onTestFinished(() => rmSync(dir, { recursive: true }));
+    const late = path.join(dir, 'nft');
+    const again = `ip netns exec ${net.namespace('lan')} socat -u /dev/null tcp:${addresses.wan.v4}:6668`;
+    writeFileSync(
+      late,
+      `#!/bin/sh
+text=$(cat)
+case "$text" in *'delete element'*_host4*) mkdir ${dir}/called && ${again} ;; esac
+printf '%s\\n' "$text" | nft "$@"
+`,
+      { mode: 0o755 },
+    );
+    await startWith({ nft: late }, irc({ second: 'last', idleMs: 20_000 }));
+    await call('lan');
+    await until('the owner to be seen', () => holder() === addresses.lan.v4);
+    await call('lan2');
+    await until('the call in between', () => existsSync(path.join(dir, 'called')));
+    await kernel.gateway.lookAtTriggers();
+    expect(holder()).toBe(addresses.lan.v4);
+    expect(await inbound()).toBe('lan hello');
   });
 
   test('only from the hosts, to the destinations and for the sources it names', async () => {

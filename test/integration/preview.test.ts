@@ -60,3 +60,32 @@ test('what to know about it: second ports, a host nobody knows, a port that is t
   expect((await preview({})).refusal?.message).toContain('holder');
   await client.call('remove', { names: ['holder'] });
 });
+
+test.each([
+  [{ allow: ['203.0.113.0/24'] }, /nobody on the allow list can get to 127\.0\.0\.1, where it listens: --bind/],
+  [{ allow: ['::1'] }, /127\.0\.0\.1, where it listens/],
+  [{ listen: { port: 28_080, address: '0.0.0.0' }, allow: ['2001:db8::/32'] }, /0\.0\.0\.0, where it listens/],
+  [{ allow: ['127.0.0.0/16', '203.0.113.0/24'] }, null],
+  [{ allow: ['0.0.0.0/0'] }, null],
+  [{ listen: { port: 28_080, address: '*' }, allow: ['2001:db8::/32'] }, null],
+  [{ listen: { port: 28_080, address: '0.0.0.0' }, allow: ['203.0.113.0/24'] }, null],
+  [{ listen: { port: 28_080 }, via: 'nftables', allow: ['203.0.113.0/24'] }, null],
+])('a list that lets in nobody who can come: %j', async (more, warning) => {
+  const { warnings } = await preview(more);
+  if (warning === null) expect(warnings).toEqual([]);
+  else expect(warnings.join()).toMatch(warning);
+});
+
+test('the same of a tunnel, which listens on both loopbacks unless it says otherwise', async () => {
+  const tunnel = async (listen: object, allow: string[]) =>
+    (
+      await client.call('preview', {
+        forward: { name: 'web', kind: 'local', host: 'bastion', listen, target: { host: 'web', port: 80 }, allow },
+      })
+    ).warnings;
+  expect((await tunnel({ port: 28_080 }, ['203.0.113.0/24'])).join()).toContain(
+    'localhost, where it listens: ADDRESS:PORT',
+  );
+  expect(await tunnel({ port: 28_080 }, ['::1'])).toEqual([]);
+  expect(await tunnel({ path: '/tmp/web.sock' }, ['203.0.113.0/24'])).toEqual([]);
+});

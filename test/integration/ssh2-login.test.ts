@@ -72,6 +72,17 @@ describe.skipIf(missing('sshd', 'ssh'))('keys, against OpenSSH', () => {
     expect(JSON.stringify([test.statuses, test.notes])).not.toContain('sesame');
   });
 
+  test('a link given up while a passphrase is asked for says nothing of the key', async () => {
+    const file = makeKey('left', '-N', 'open sesame');
+    authorize(file);
+    const test = connect(sshdOptions(sshd, { identityfile: [file] }));
+    const prompt = await test.prompted(1);
+    test.release();
+    await until('the prompt to go', () => test.gone.includes(prompt.id));
+    await test.link.stop();
+    expect(test.notes).toEqual([]);
+  });
+
   test('three wrong passphrases fail it for good; retry asks again', async () => {
     const file = makeKey('locked-rsa', '-t', 'rsa', '-m', 'PEM', '-N', 'open sesame');
     authorize(file);

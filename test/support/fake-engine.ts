@@ -25,7 +25,7 @@ export interface FakeEngine {
   event(level: EventLevel, forward: string | null, code: string, message: string): void;
   /** Sends the rates of this moment. */
   pulse(): void;
-  /** Cuts every connection, as a SIGKILL would; `back` lets it be reached again. */
+  /** Cuts every connection, as a SIGKILL would; after `back` a new engine is reached, which counts its own events. */
   kill(): void;
   back(): void;
   /** Says goodbye first. */
@@ -457,6 +457,8 @@ export function createFakeEngine({ scenario, now }: Options): FakeEngine {
     },
     back() {
       down = false;
+      seq = 0;
+      events.length = 0;
     },
     stop() {
       emit('bye', { reason: 'stop' });

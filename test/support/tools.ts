@@ -14,6 +14,7 @@ export const tools = {
   tmux: { package: 'tmux' },
   socat: { package: 'socat' },
   faketime: { package: 'faketime' },
+  zsh: { package: 'zsh' },
 } as const;
 
 export type Tool = keyof typeof tools;

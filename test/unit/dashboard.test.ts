@@ -279,6 +279,10 @@ test('a form offers hosts, machines and presets, and tab finishes what is begun'
   expect(stage.text()).toContain(' gate ');
   await stage.press('tab');
   expect(stage.scene().ui.overlays.at(-1)).toMatchObject({ fields: { host: { text: 'gate' } } });
+  await stage.press('shift+tab', 'ctrl+u');
+  await stage.type('gat');
+  await stage.press('ctrl+n', 'enter');
+  expect(stage.scene().ui.overlays.at(-1)).toMatchObject({ fields: { host: { text: 'gate' } } });
   await stage.press('esc', 'n', 'm');
   await stage.type('minecraft\t\tgamebox');
   await stage.settle();
@@ -428,4 +432,22 @@ test('a form shows every field that says something already', async () => {
   expect(stage.text()).toContain('jump hosts');
   await stage.press('ctrl+o');
   expect(stage.text()).toContain('allow only');
+});
+
+test('shows what a new engine tells, after the one before was lost', async () => {
+  stage = await openStage();
+  await stage.press('l');
+  stage.engine.event('info', 'intra', 'up', 'told by the old engine');
+  await stage.settle();
+  expect(stage.text()).toContain('told by the old engine');
+  stage.engine.kill();
+  await stage.settle();
+  stage.engine.back();
+  stage.engine.event('info', 'intra', 'up', 'told before anybody looked');
+  await stage.settle(3000);
+  stage.engine.event('info', 'intra', 'up', 'told by the new engine');
+  await stage.settle();
+  expect(stage.text()).not.toContain('told by the old engine');
+  expect(stage.text()).toContain('told before anybody looked');
+  expect(stage.text()).toContain('told by the new engine');
 });

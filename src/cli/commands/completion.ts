@@ -1,7 +1,9 @@
+import os from 'node:os';
 import type { Command } from 'commander';
 import { SallyportError } from '../../model/errors.ts';
 import { presets } from '../../model/presets.ts';
 import { triggerPresets } from '../../model/trigger-presets.ts';
+import { sshHostNames } from '../../ui/ssh-hosts.ts';
 import { type Candidates, complete, type NameKind } from '../complete.ts';
 import { readConfigFile } from '../config-file.ts';
 import { type Context, withEngine } from '../context.ts';
@@ -40,9 +42,15 @@ async function candidates(context: Context, { words, names, typed }: Candidates)
   return [...words, ...dynamic].filter((word) => word.startsWith(typed));
 }
 
-/** Names as the engine, where one runs, or the file has them: a tab never starts an engine. */
 async function knownNames(context: Context, kind: NameKind): Promise<string[]> {
   if (kind === 'preset') return [...presets, ...triggerPresets].map(({ name }) => name);
+  if (kind !== 'host') return ownNames(context, kind);
+  const configured = sshHostNames(context.env.HOME || os.homedir());
+  return [...new Set([...(await ownNames(context, kind)), ...configured])];
+}
+
+/** Names as the engine, where one runs, or the file has them: a tab never starts an engine. */
+async function ownNames(context: Context, kind: Exclude<NameKind, 'preset'>): Promise<string[]> {
   try {
     return await withEngine(
       context,
@@ -59,7 +67,7 @@ async function knownNames(context: Context, kind: NameKind): Promise<string[]> {
     const { forwards, sessions } = await readConfigFile(context.home);
     if (kind === 'flow') return [];
     if (kind === 'session') return Object.keys(sessions);
-    if (kind === 'host') return [...new Set(forwards.flatMap((forward) => ('host' in forward ? [forward.host] : [])))];
+    if (kind === 'host') return forwards.flatMap((forward) => ('host' in forward ? [forward.host] : []));
     return forwards.filter((forward) => kind === 'forward' || forward.kind === 'trigger').map(({ name }) => name);
   }
 }

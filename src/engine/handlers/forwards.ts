@@ -1,7 +1,7 @@
 import type { GatewayRule } from '../../gateways/gateway.ts';
 import { kernelConflict } from '../../gateways/nftables/kernel-conflict.ts';
 import { listeners } from '../../machine/sockets.ts';
-import { addressReach, normalAddress } from '../../model/cidr.ts';
+import { addressReach, listReaches, normalAddress } from '../../model/cidr.ts';
 import type { Forward } from '../../model/config.ts';
 import { conflictError, findConflict } from '../../model/conflicts.ts';
 import { SallyportError, toFailure } from '../../model/errors.ts';
@@ -54,7 +54,21 @@ function warningsOf(forward: Forward): string[] {
   if (wide && forward.kind === 'dynamic' && forward.login === undefined) {
     warnings.push('a SOCKS server without a password beyond loopback is an open proxy');
   }
+  const nobody = listForNobody(forward);
+  if (nobody !== null) warnings.push(nobody);
   return warnings;
+}
+
+/** Where the engine itself listens: who the list lets in may have no way to that address, loopback above all. */
+function listForNobody(forward: Forward): string | null {
+  const { kind, allow = [] } = forward;
+  if (allow.length === 0 || kind === 'remote') return null;
+  const ssh = kind === 'local' || kind === 'dynamic';
+  if (!ssh && forward.via !== 'relay') return null;
+  if (ssh && 'path' in forward.listen) return null;
+  const bind = bindOf(forward) ?? (ssh ? 'localhost' : '127.0.0.1');
+  if (listReaches(bind, allow)) return null;
+  return `nobody on the allow list can get to ${bind}, where it listens: ${ssh ? 'ADDRESS:PORT' : '--bind'} names another address`;
 }
 
 async function preview(engine: Engine, raw: unknown, replacing: string | undefined): Promise<Preview> {

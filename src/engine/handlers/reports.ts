@@ -48,7 +48,9 @@ export function reportHandlers(
         ...machine,
         ...('firewall' in filter ? { firewall: filter.firewall } : {}),
         forwards: forwards.map((config) => ({ view: viewNamed(engine, config.name), config })),
-        kernelMappings: engine.mappings.kernelRules(),
+        kernelMappings: engine.mappings
+          .kernelRules()
+          .filter(({ owner }) => viewNamed(engine, owner).state !== 'failed'),
         routerMappings: router?.mappings ?? [],
         externalAddress: router?.externalAddress ?? null,
         ourPids: ours,

@@ -149,8 +149,10 @@ export class TriggerWatch {
       current = hosts.find(({ value }) => value === owner);
       // where nothing is translated, hosts that lost it would stay within reach
       const lost = hosts.filter((host) => host !== current).map(({ value }) => value);
-      if (lost.length > 0)
+      if (lost.length > 0) {
         await this.#keeper.edit(`delete element inet TABLE ${names.host} { ${lost.join(', ')} }\n`).catch(() => {});
+        current = (await this.#returned(trigger, names, lost)) ?? current;
+      }
       if (current === undefined) return null;
     }
     let expiresMs = current.expiresMs;
@@ -161,6 +163,18 @@ export class TriggerWatch {
     }
     // the kernel tells whole seconds, cut off
     return { host: current.value, expiresAt: performance.now() + expiresMs + 500 };
+  }
+
+  /** One of the hosts just taken out may have called again meanwhile: it holds the port, so it goes back in. */
+  async #returned(
+    { idleMs }: PlacedTrigger,
+    { host, owner }: ReturnType<typeof triggerSets>,
+    lost: readonly string[],
+  ): Promise<TimedElement | undefined> {
+    const value = await this.#keeper.mapValue(owner);
+    if (value === null || !lost.includes(value)) return undefined;
+    await this.#keeper.edit(`add element inet TABLE ${host} { ${value} timeout ${idleMs}ms }\n`);
+    return { value, timeoutMs: idleMs, expiresMs: idleMs };
   }
 
   async #compare(trigger: PlacedTrigger, before: Watched, seen: Watched, v: 4 | 6, byHand: boolean): Promise<void> {

@@ -109,7 +109,8 @@ describe('completion', () => {
     expect(at('show', 'a', '').names).toBeNull();
     expect(at('up', '--session', '').names).toBe('session');
     expect(at('add', 'x', 'h', '-i', '').files).toBe(true);
-    expect(at('map', 'x', '80', 'h', '--via', '').words).toContain('nftables');
+    expect(at('map', 'x', '80', 'h', '--via', '').words).toEqual(['relay', 'nftables', 'router']);
+    expect(at('trigger', 'x', '--via', '').words).toContain('remote');
     expect(at('add', 'x', '--se').words).toContain('--session');
     expect(at('engine', '').words).toContain('uninstall');
     expect(at('close', '').names).toBe('trigger');

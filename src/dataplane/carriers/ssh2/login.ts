@@ -132,7 +132,7 @@ export class Login {
     client.on('error', (error) => {
       // A key the agent would not sign with: ssh2 goes on to the next by itself.
       if ((error as { level?: string }).level === 'agent') {
-        context.note('warn', 'key_refused', `${this.what}: ${plainText(error.message)}`);
+        if (!attempt.signal.aborted) context.note('warn', 'key_refused', `${this.what}: ${plainText(error.message)}`);
         return;
       }
       this.end(this.streamFailure(error));

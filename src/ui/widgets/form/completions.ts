@@ -65,8 +65,6 @@ export function completionsFor(scene: Scene, form: FormState): readonly Completi
   const typed = textIn(form, id).toLowerCase();
   const offered = all(scene, form, id);
   const exact = offered.some(({ text }) => text.toLowerCase() === typed);
-  if (exact && form.pick < 0) return id === 'proto' || id === 'via' ? offered : [];
-  return offered.filter(
-    ({ text, hint }) => form.pick >= 0 || text.toLowerCase().includes(typed) || hint.toLowerCase().includes(typed),
-  );
+  if (exact) return id === 'proto' || id === 'via' ? offered : [];
+  return offered.filter(({ text, hint }) => text.toLowerCase().includes(typed) || hint.toLowerCase().includes(typed));
 }
