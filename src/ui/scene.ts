@@ -248,8 +248,9 @@ export function wantsOf(scene: Scene): Want[] {
   const { ui, samples } = scene;
   const overlay = ui.overlays.at(-1);
   const wants: Want[] = samples.seeded(null) ? [] : [{ what: 'history', forward: null, range: '5m' }];
-  // The machines a mapping can lead to are offered while it is defined.
-  if (overlay?.is === 'form' && overlay.kind === 'mapping') wants.push({ what: 'devices' });
+  // The machines a mapping can lead to, and those that may trigger, are offered while it is defined.
+  if (overlay?.is === 'form' && (overlay.kind === 'mapping' || overlay.kind === 'trigger'))
+    wants.push({ what: 'devices' });
   switch (ui.view.is) {
     case 'overview': {
       // The minute's graph of rows seen for the first time starts with what the engine remembers.

@@ -114,6 +114,13 @@ const shots: Readonly<Record<string, Shot>> = {
       await stage.settle(400);
     },
   },
+  'form-trigger-more': {
+    prepare: async (stage) => {
+      await stage.press('n', 't', 'ctrl+o', 'tab');
+      await stage.type('tcp/6660-6669\ttcp/113\t\t\t\t192.168.1.0/24\t\tla\t2h\t');
+      await stage.settle(400);
+    },
+  },
   'edit-mapping': at('cameras', 'e'),
   'confirm-delete': at('web', 'd'),
   'confirm-kill': at('web', 'enter', 'x'),

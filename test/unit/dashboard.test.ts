@@ -401,3 +401,108 @@ test('a form shows every field that says something already', async () => {
   await stage.press('ctrl+o');
   expect(stage.text()).toContain('allow only');
 });
+
+/** Goes to the field of this label and types into it. */
+async function fill(label: string, text: string) {
+  if (stage === null) throw new Error('no stage');
+  for (let i = 0; i < 40; i++) await stage.press('shift+tab');
+  for (let i = 0; i < 40 && !new RegExp(`▌.. ?${label} `).test(stage.text()); i++) await stage.press('tab');
+  await stage.press('ctrl+u');
+  await stage.type(text);
+}
+
+test('a trigger is given all it can have in the form', async () => {
+  stage = await openStage();
+  await stage.press('n', 't', 'tab');
+  await stage.type('tcp/6660-6669\ttcp/113');
+  expect(stage.text()).not.toContain('calls from');
+  await stage.press('ctrl+o');
+  await fill('calls from', '192.168.1.0/24, 10.0.0.7');
+  await fill('calls to', '198.51.100.7');
+  await fill('second host', 'la');
+  await fill('open at most', '2h');
+  await fill('cut at closing', 'y');
+  await fill('rate at most', '2M');
+  await fill('down again in', '1h');
+  const text = stage.text().replace(/[ │]+/g, ' ');
+  expect(text).toContain('when a host in 192.168.1.0/24 or 10.0.0.7 calls');
+  expect(text).toContain('it goes down by itself at');
+  await stage.press('ctrl+s');
+  expect(called('add')[0]?.params).toMatchObject({
+    forwards: [
+      {
+        kind: 'trigger',
+        from: ['192.168.1.0/24', '10.0.0.7'],
+        to: ['198.51.100.7'],
+        second: 'last',
+        maxOpen: '2h',
+        closeFlows: true,
+        rate: 2_000_000,
+        until: expect.stringMatching(/^2026-11-22T14:4/),
+      },
+    ],
+  });
+});
+
+test('what a form offers is seen while it is picked, however many fields there are', async () => {
+  stage = await openStage({ columns: 80, rows: 24 });
+  await stage.press('n', 't', 'ctrl+o');
+  await fill('second host', '');
+  expect(stage.text()).toContain('first  a second host waits');
+  await stage.resize(40, 12);
+  await stage.press('ctrl+n', 'ctrl+n');
+  expect(stage.text()).toContain(' last  a second');
+});
+
+test('a form has the fields its gateway has a use for, and those that say something', async () => {
+  stage = await openStage();
+  const shown = (label: string) => stage?.text().includes(label);
+  await stage.press('n', 'm', 'ctrl+o');
+  expect([shown('PROXY protocol'), shown('masquerade'), shown('kernel helper')]).toEqual([true, false, false]);
+  await fill('PROXY protocol', 'yes');
+  await fill('by', 'nftables');
+  expect([shown('PROXY protocol'), shown('masquerade'), shown('kernel helper')]).toEqual([true, true, true]);
+  expect(shown('idle flows end')).toBe(false);
+});
+
+test('what a form is not told to change is not sent', async () => {
+  stage = await openStage();
+  const until = new Date(frozenAt + 90_500).toISOString();
+  stage.engine.change((before) => {
+    const { irc } = before.forwards;
+    if (irc?.config.kind !== 'trigger') throw new Error('the scenario has no irc');
+    const config = { ...irc.config, closeFlows: false, rate: 1234, until, from: ['10.0.0.0/8'] };
+    return { ...before, forwards: { ...before.forwards, irc: { ...irc, config } } };
+  });
+  await stage.settle();
+  await stage.press('3', 'e');
+  expect(stage.text()).toMatch(/cut at closing +no/);
+  expect(stage.text()).toMatch(/down again in +2m/);
+  expect(stage.text()).not.toMatch(/second host {2}/);
+  await fill('rate at most', '');
+  await stage.press('ctrl+s');
+  expect(called('edit')[0]?.params).toEqual({ name: 'irc', patch: { rate: null } });
+});
+
+test('ssh options, a login and how often to try it are given in the form', async () => {
+  stage = await openStage();
+  await stage.press('n', 'd', 'ctrl+o', 'ctrl+u');
+  await stage.type('1081\tgate');
+  await fill('clients log in', 'ops:secret');
+  await stage.press('tab');
+  expect(stage.text()).toContain('the file by its whole path');
+  await stage.press('shift+tab');
+  await fill('clients log in', 'ops:/etc/secret');
+  await fill('ssh options', "Compression=yes 'ProxyCommand ssh -W %h:%p x'");
+  await fill('tried every', 'off');
+  await stage.press('ctrl+s');
+  expect(called('add')[0]?.params).toMatchObject({
+    forwards: [
+      {
+        login: { user: 'ops', passwordFile: '/etc/secret' },
+        ssh: { options: ['Compression=yes', 'ProxyCommand=ssh -W %h:%p x'] },
+        probe: false,
+      },
+    ],
+  });
+});
