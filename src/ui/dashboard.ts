@@ -9,9 +9,10 @@ import { type Actions, createActions } from './actions/actions.ts';
 import type { Core, TerminalDoor } from './actions/core.ts';
 import type { Clock } from './clock.ts';
 import { watchEngine } from './engine.ts';
-import { type Intent, perform } from './intents.ts';
+import { type Intent, perform, startedBy } from './intents.ts';
 import { bindingFor, keymap } from './keymap/keymap.ts';
 import type { KeyName } from './keys.ts';
+import { startingAnew, stillPutOff } from './put-off.ts';
 import { createResources } from './resources.ts';
 import { createSamples } from './samples.ts';
 import { type Context, makeScene, type Scene, ticks, wantsOf } from './scene.ts';
@@ -187,6 +188,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
         default: {
           const client = core.client();
           if (client === null) return;
+          core.set({ putOff: startingAnew(ui.putOff, startedBy(intent, current().views)) });
           perform(client, intent).then(
             (done) => core.say(done, 'good'),
             (error: unknown) => {
@@ -220,6 +222,10 @@ export function createDashboard(options: DashboardOptions): Dashboard {
         const before = scene;
         const wasTyping = before !== null && typingContexts.has(before.context);
         changed();
+        if (ui.putOff.size > 0) {
+          const { picture, views } = current();
+          if (picture !== null) core.set({ putOff: stillPutOff(ui.putOff, picture.snapshot, views) });
+        }
         if (wasTyping && before.prompt === null && current().prompt !== null) graceUntil = clock.now() + promptGraceMs;
       },
       onCounters() {

@@ -4,6 +4,7 @@ import type { HistoryRange } from '../model/reports.ts';
 import type { SortKey } from '../present/forwards.ts';
 import type { ColourRole } from '../present/states.ts';
 import type { Intent } from './intents.ts';
+import type { PutOff } from './put-off.ts';
 import { emptyField, type TextField } from './text-field.ts';
 import type { FormState } from './widgets/form/state.ts';
 import type { PaletteState } from './widgets/palette/state.ts';
@@ -84,8 +85,8 @@ export interface UiState {
   readonly filtering: boolean;
   readonly overlays: readonly Overlay[];
   readonly prompt: PromptState | null;
-  /** Prompts put off with esc, until somebody opens them from their row. */
-  readonly putOff: ReadonlySet<string>;
+  /** Prompts put off with esc, until somebody opens them from their row, or starts what waits for them. */
+  readonly putOff: PutOff;
   readonly toast: Toast | null;
   readonly range: HistoryRange;
   readonly section: DetailSection;
@@ -105,7 +106,7 @@ export const initialState: UiState = {
   filtering: false,
   overlays: [],
   prompt: null,
-  putOff: new Set(),
+  putOff: new Map(),
   toast: null,
   range: '5m',
   section: 'flows',

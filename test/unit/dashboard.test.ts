@@ -121,6 +121,49 @@ test('prompts queue, vanish when answered elsewhere, and do not take keys meant 
   expect(stage.scene().context).toBe('form');
 });
 
+test('a question that was put off comes up again for whoever comes to wait for it, and only then', async () => {
+  stage = await openStage({ prompts: true });
+  expect(stage.scene().context).toBe('prompt');
+  await stage.press('esc');
+  expect(stage.scene().context).toBe('overview');
+  stage.engine.change((before) => ({ ...before, warnings: [] }));
+  await stage.settle();
+  expect(stage.scene().context).toBe('overview');
+  // Another forward over the same connection, so the same question.
+  const waits = (enabled: boolean) =>
+    stage?.engine.change((before) => {
+      const { scratch } = before.forwards;
+      if (scratch === undefined) throw new Error('the scenario has no scratch');
+      const config = { ...scratch.config, enabled };
+      return { ...before, forwards: { ...before.forwards, scratch: { ...scratch, config, link: 'laptop' } } };
+    });
+  for (let time = 0; time < 2; time++) {
+    waits(true);
+    await stage.settle();
+    expect(stage.scene().context).toBe('prompt');
+    await stage.press('esc');
+    waits(false);
+    // Stopped and started within one frame.
+    waits(time === 1);
+    await stage.settle();
+    expect(stage.scene().context).toBe(time === 1 ? 'prompt' : 'overview');
+  }
+  await stage.press('esc');
+  for (let i = 0; i < 40 && selectedName() !== 'office'; i++) await stage.press('j');
+  await stage.press('r');
+  stage.engine.change((before) => ({ ...before }));
+  await stage.settle();
+  expect(stage.scene().context).toBe('prompt');
+});
+
+test('a new question of the same host comes up, however soon after the one that was put off', async () => {
+  stage = await openStage({ prompts: true });
+  await stage.press('esc');
+  stage.engine.change((before) => ({ ...before, prompts: before.prompts.map((old) => ({ ...old, id: 'p9' })) }));
+  await stage.settle();
+  expect(stage.scene().context).toBe('prompt');
+});
+
 test.each([
   ['y', 'enter'],
   ['y', 'e', 's', 'enter'],
