@@ -165,6 +165,27 @@ test('a new question of the same host comes up, however soon after the one that 
 });
 
 test.each([
+  [120, 40],
+  [40, 12],
+])(
+  'a host key is told in full and once at %i×%i, with what the server says of it where there is room',
+  async (columns, rows) => {
+    stage = await openStage({ columns, rows });
+    const prompt = {
+      ...unknownHostKey(iso, frozenAt),
+      instructions: `The host is known by other keys: ${'RSA, '.repeat(30)}`,
+    };
+    stage.engine.change((before) => ({ ...before, prompts: [prompt] }));
+    await stage.settle();
+    const text = stage.text();
+    const joined = text.replace(/[^A-Za-z0-9+/]/g, '');
+    expect(joined.split((prompt.fingerprint ?? '').replace('SHA256:', '')).length).toBe(2);
+    expect(text.includes('known by other keys')).toBe(rows === 40);
+    expect(text).toMatch(/trust it\?[\s\S]*enter answer[\s\S]*╰/);
+  },
+);
+
+test.each([
   ['y', 'enter'],
   ['y', 'e', 's', 'enter'],
   ['y', null],
