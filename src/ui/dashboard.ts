@@ -39,6 +39,8 @@ export interface DashboardOptions {
   readonly sshHosts: () => readonly string[];
   /** What a form's forward is checked by. It may come after the first frame, for it takes as long to make. */
   readonly schema: Promise<ForwardSchema>;
+  /** Engine and home end with it. */
+  readonly throwAway?: boolean;
 }
 
 const toastMs = 5000;
@@ -74,6 +76,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
       connection: engine.connection(),
       picture,
       paused: held !== null,
+      throwAway: options.throwAway === true,
       now: held?.now ?? clock.now(),
       size,
       glyphs: picture?.snapshot.settings.ascii === true ? asciiGlyphs : options.glyphs,

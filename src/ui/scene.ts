@@ -39,6 +39,8 @@ export interface Scene {
   readonly connection: Connection;
   readonly picture: Picture | null;
   readonly paused: boolean;
+  /** Whether engine and home end with the dashboard, as a demo's do. */
+  readonly throwAway: boolean;
   readonly now: number;
   readonly size: { readonly columns: number; readonly rows: number };
   readonly glyphs: Glyphs;
@@ -109,7 +111,10 @@ export function shownAudit({ ui, resources }: Pick<Scene, 'ui' | 'resources'>): 
 }
 
 export function makeScene(
-  parts: Pick<Scene, 'ui' | 'connection' | 'picture' | 'paused' | 'now' | 'size' | 'glyphs' | 'samples' | 'resources'>,
+  parts: Pick<
+    Scene,
+    'ui' | 'connection' | 'picture' | 'paused' | 'throwAway' | 'now' | 'size' | 'glyphs' | 'samples' | 'resources'
+  >,
 ): Scene {
   const { ui, picture, samples } = parts;
   const views = picture === null ? [] : cachedViews(picture);

@@ -570,3 +570,17 @@ test('ssh options, a login and how often to try it are given in the form', async
     ],
   });
 });
+
+test('leaving is said to end a demo, and to end nothing else', async () => {
+  stage = await openStage();
+  expect(stage.text()).toContain('leave (forwards stay up)');
+  stage.stop();
+  stage = await openStage({ throwAway: true });
+  expect(stage.text()).toContain('leave (the demo ends)');
+  await stage.press('?', ...Array<string>(60).fill('j'));
+  expect(stage.text()).toContain('leave; the demo ends and its home is removed');
+  expect(stage.text()).not.toContain('stay up');
+  await stage.press('esc', ':');
+  await stage.type('leave');
+  expect(stage.text()).toContain('the demo ends');
+});

@@ -10,6 +10,8 @@ export interface Binding {
   readonly label: string;
   /** One sentence for help and docs. */
   readonly help: string;
+  /** The same where nothing outlives the dashboard, if that makes it untrue. */
+  readonly throwAwayHelp?: string;
   /** True, or why not now. */
   readonly enabled: (scene: Scene) => true | string;
   readonly run: (actions: Actions, key: KeyName) => void;
@@ -32,6 +34,10 @@ export const views: readonly Context[] = [
   'network',
   'sessions',
 ];
+
+/** What a key does, as it is true here. */
+export const helpOf = ({ help, throwAwayHelp }: Binding, { throwAway }: Pick<Scene, 'throwAway'>): string =>
+  throwAway ? (throwAwayHelp ?? help) : help;
 
 export const always: Test = () => true;
 export const needsEngine: Test = (scene) => scene.connection.is === 'connected' || 'the engine is not there';

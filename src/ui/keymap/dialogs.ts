@@ -226,6 +226,7 @@ export const dialogKeys: readonly Binding[] = [
     contexts: [...views, 'filter', 'help', 'confirm', 'choose', 'ask', 'palette', 'form', 'prompt', 'hostkey'],
     label: 'leave',
     help: 'leave from anywhere; the forwards stay up',
+    throwAwayHelp: 'leave from anywhere; the demo ends and its home is removed',
     enabled: always,
     run: (a) => a.quit(),
   },

@@ -295,6 +295,7 @@ export const viewKeys: readonly Binding[] = [
     contexts: views,
     label: 'leave',
     help: 'leave; the forwards stay up',
+    throwAwayHelp: 'leave; the demo ends and its home is removed',
     enabled: always,
     run: (a) => a.quit(),
     footer: 22,

@@ -2,6 +2,7 @@ import { filterColumns } from '../../../present/filter.ts';
 import { cutText, fitText, type Line, seg, wrapText } from '../../../present/line.ts';
 import { panel } from '../../../present/panel.ts';
 import { stateLooks } from '../../../present/states.ts';
+import { helpOf } from '../../keymap/binding.ts';
 import { bindingsIn } from '../../keymap/keymap.ts';
 import { keyLabel } from '../../keys.ts';
 import type { Scene } from '../../scene.ts';
@@ -15,7 +16,8 @@ export function helpLines(scene: Scene, width: number, height: number, scroll: n
   const keyWidth = Math.min(14, Math.max(...labels.map((label) => label.length)));
   const lines: Line[] = keys.flatMap((binding, i): Line[] => {
     const able = binding.enabled(scene);
-    const text = able === true ? binding.help : `${binding.help} (${able})`;
+    const help = helpOf(binding, scene);
+    const text = able === true ? help : `${help} (${able})`;
     return wrapText(text, inner - keyWidth - 2).map((part, row) => [
       seg(fitText(row === 0 ? (labels[i] ?? '') : '', keyWidth + 2), able === true ? 'key' : 'dim', able === true),
       seg(part, able === true ? 'plain' : 'dim'),
