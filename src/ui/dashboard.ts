@@ -184,6 +184,8 @@ export function createDashboard(options: DashboardOptions): Dashboard {
           return actions.askSshLine();
         case 'choose-theme':
           return actions.chooseTheme();
+        case 'ask-setting':
+          return actions.askSetting(intent.setting);
         case 'fill-ssh':
           return actions.fillFromSsh(intent.line);
         case 'binding':

@@ -3,6 +3,7 @@ import type { Client } from '../client/client.ts';
 import type { Settings } from '../model/config.ts';
 import type { ForwardView } from '../model/snapshot.ts';
 import { count } from '../present/quantity.ts';
+import type { TypedSetting } from './actions/settings.ts';
 import type { View } from './state.ts';
 
 /** Asked of the engine. */
@@ -28,6 +29,7 @@ export type ScreenIntent =
     }
   | { readonly do: 'paste-ssh' }
   | { readonly do: 'choose-theme' }
+  | { readonly do: 'ask-setting'; readonly setting: TypedSetting }
   | { readonly do: 'fill-ssh'; readonly line: string }
   | { readonly do: 'binding'; readonly id: string };
 

@@ -3,6 +3,7 @@ import type { EventLevel } from '../model/event.ts';
 import type { HistoryRange } from '../model/reports.ts';
 import type { SortKey } from '../present/forwards.ts';
 import type { ColourRole } from '../present/states.ts';
+import type { TypedSetting } from './actions/settings.ts';
 import type { Intent } from './intents.ts';
 import type { PutOff } from './put-off.ts';
 import { emptyField, type TextField } from './text-field.ts';
@@ -50,6 +51,8 @@ export type Overlay =
       readonly title: string;
       readonly label: string;
       readonly field: TextField;
+      /** How the answer is written, where that is not plain. */
+      readonly hint?: string;
       readonly purpose: AskPurpose;
     }
   | ({ readonly is: 'palette' } & PaletteState)
@@ -61,7 +64,8 @@ export type AskPurpose =
   | { readonly for: 'session-rename'; readonly name: string }
   | { readonly for: 'move'; readonly names: readonly string[] }
   | { readonly for: 'trigger-open'; readonly name: string }
-  | { readonly for: 'ssh-line' };
+  | { readonly for: 'ssh-line' }
+  | { readonly for: 'setting'; readonly setting: TypedSetting };
 
 export interface Toast {
   readonly text: string;

@@ -92,6 +92,8 @@ const shots: Readonly<Record<string, Shot>> = {
     },
   },
   new: keys('n'),
+  settings: keys(','),
+  'settings-probe': keys(',', 'p'),
   'form-local': {
     prepare: async (stage) => {
       await stage.press('n', 'l');

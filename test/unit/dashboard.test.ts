@@ -436,6 +436,46 @@ test('settings are changed from the dashboard, and it follows at once', async ()
   expect(stage.text()).not.toContain('●');
 });
 
+test('what the engine reads when it starts, or for what is new, is set from the dashboard too', async () => {
+  stage = await openStage();
+  await stage.press(',', 's');
+  expect(stage.text()).toMatch(/keepalive every +5 /);
+  await stage.press('backspace');
+  await stage.type('soon');
+  await stage.press('enter');
+  expect(stage.text()).toContain('"soon" is not a whole number');
+  expect(stage.scene().context).toBe('ask');
+  await stage.press('ctrl+u');
+  await stage.type('20');
+  await stage.press('enter');
+  expect(stage.text()).toContain('keepalive every: 20, for new connections');
+  for (const [key, text] of [
+    ['w', 'auto'],
+    ['w', '2'],
+    ['m', 'off'],
+    ['p', 'off'],
+    ['u', '250'],
+  ] as const) {
+    await stage.press(',', key, 'ctrl+u');
+    await stage.type(text);
+    await stage.press('enter');
+  }
+  expect(called('saveSettings').map(({ params }) => (params as { patch: unknown }).patch)).toEqual([
+    { keepaliveSeconds: 20 },
+    { workers: 'auto' },
+    { workers: 2 },
+    { metrics: false },
+    { probe: false },
+    { refreshMs: 250 },
+  ]);
+  await stage.resize(40, 12);
+  await stage.press(',', 's');
+  await stage.press('esc', ',', 'up');
+  expect(stage.text()).toContain('metrics: off');
+  expect(stage.text()).not.toContain('theme: auto');
+  expect(stage.text()).toContain('take');
+});
+
 test('where a forward listens is copied as a client takes it', async () => {
   stage = await openStage();
   await stage.press('Y');

@@ -237,7 +237,7 @@ export const viewKeys: readonly Binding[] = [
     keys: [','],
     contexts: views,
     label: 'settings',
-    help: 'theme, ASCII signs, bell, screen reader',
+    help: 'theme, signs, bell, screen reader, probe, keepalive, threads, metrics',
     enabled: needsEngine,
     run: (a) => a.chooseSetting(),
   },

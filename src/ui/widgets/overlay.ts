@@ -36,7 +36,7 @@ export function overlayOn(scene: Scene, columns: number, rows: number): Placed |
     case 'confirm':
       return place(confirmLines(scene, overlay, wide(56)), wide(56));
     case 'choose':
-      return place(chooseLines(scene, overlay, wide(84)), wide(84));
+      return place(chooseLines(scene, overlay, wide(84), body), wide(84));
     case 'ask':
       return place(askLines(scene, overlay, wide(64)), wide(64));
     case 'palette':
