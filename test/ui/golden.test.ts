@@ -81,6 +81,22 @@ const shots: Readonly<Record<string, Shot>> = {
     prepare: (stage) => stage.press('a'),
   },
   network: keys('w'),
+  'network-silent': {
+    options: {
+      scenario: {
+        ...workday,
+        router: {
+          gateway: '192.168.1.1',
+          protocols: [],
+          externalAddress: null,
+          mappings: [],
+          model: null,
+          warning: 'it answers neither PCP nor NAT-PMP nor UPnP: switch one on in its settings',
+        },
+      },
+    },
+    prepare: (stage) => stage.press('w'),
+  },
   days: keys('t', 'j'),
   'detail-days': at('web', 'enter', 'tab', 'tab'),
   sessions: keys('S'),

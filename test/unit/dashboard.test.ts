@@ -292,6 +292,21 @@ test('the palette finds forwards and actions, and says what cannot be done', asy
   expect(stage.scene().ui.view).toEqual({ is: 'detail', forward: 'minecraft' });
 });
 
+test('what is said to be marked is there, and what of it a filter hides is said', async () => {
+  stage = await openStage();
+  await stage.press('v', 'v');
+  expect(stage.text()).toContain('2 marked');
+  await stage.press('/');
+  await stage.type('web');
+  expect(stage.text()).toContain('2 marked, 1 hidden');
+  await stage.press('esc', 'd', 'y');
+  await stage.settle();
+  expect(stage.text()).not.toContain('marked');
+  await stage.press('u');
+  await stage.settle();
+  expect(stage.text()).toContain('2 marked');
+});
+
 test('sessions are made, renamed, filled and shown', async () => {
   stage = await openStage();
   await stage.press('v', 'v', 'm');
