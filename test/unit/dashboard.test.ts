@@ -307,6 +307,20 @@ test('what is said to be marked is there, and what of it a filter hides is said'
   expect(stage.text()).toContain('2 marked');
 });
 
+test('the help comes back from its end with the first key', async () => {
+  stage = await openStage({ columns: 80, rows: 24 });
+  await stage.press('?', ...Array<string>(30).fill('space'));
+  const end = /(\d+)-(\d+) of \2 /.exec(stage.text());
+  expect(end).not.toBeNull();
+  await stage.press('k');
+  expect(stage.text()).toContain(`${Number(end?.[1]) - 1}-`);
+  await stage.press('g');
+  expect(stage.text()).toContain('help · overview');
+  expect(stage.text()).toMatch(/ 1-\d+ of/);
+  await stage.press('G');
+  expect(stage.text()).toContain(end?.[0]);
+});
+
 test('sessions are made, renamed, filled and shown', async () => {
   stage = await openStage();
   await stage.press('v', 'v', 'm');

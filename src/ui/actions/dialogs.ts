@@ -2,6 +2,8 @@ import { toFailure } from '../../model/errors.ts';
 import { namePattern, nameRule } from '../../model/names.ts';
 import type { Overlay } from '../state.ts';
 import { insertText } from '../text-field.ts';
+import { helpReach } from '../widgets/help/view.ts';
+import { helpSize } from '../widgets/overlay.ts';
 import { paletteEntries, searchPalette } from '../widgets/palette/entries.ts';
 import { emptyPalette } from '../widgets/palette/state.ts';
 import { type Core, topOverlay } from './core.ts';
@@ -31,7 +33,13 @@ export function dialogActions(core: Core) {
     },
     scrollHelp(by: number) {
       const help = topOverlay(core, 'help');
-      if (help !== null) core.act({ do: 'update', overlay: { ...help, scroll: Math.max(0, help.scroll + by) } });
+      if (help === null) return;
+      const scene = core.scene();
+      const { width, height } = helpSize(scene);
+      // From where it stands on this screen, which may have grown; else the way back begins beyond the end.
+      const reach = helpReach(scene, width, height);
+      const scroll = Math.max(0, Math.min(reach, Math.min(reach, help.scroll) + by));
+      core.act({ do: 'update', overlay: { ...help, scroll } });
     },
     confirmed() {
       const asked = topOverlay(core, 'confirm');

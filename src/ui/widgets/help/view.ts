@@ -8,9 +8,8 @@ import { keyLabel } from '../../keys.ts';
 import type { Scene } from '../../scene.ts';
 
 /** The keys that work right here, and what the signs mean; a key that cannot be used now says why. */
-export function helpLines(scene: Scene, width: number, height: number, scroll: number): Line[] {
+function allLines(scene: Scene, inner: number): Line[] {
   const { glyphs, ui } = scene;
-  const inner = width - 4;
   const keys = bindingsIn(ui.view.is);
   const labels = keys.map(({ keys: names }) => names.map((name) => keyLabel(name, glyphs.ascii)).join(' '));
   const keyWidth = Math.min(14, Math.max(...labels.map((label) => label.length)));
@@ -47,9 +46,18 @@ export function helpLines(scene: Scene, width: number, height: number, scroll: n
       ),
     ]);
   }
-  const all = [...lines, ...more];
+  return [...lines, ...more];
+}
+
+/** How far the help can be scrolled on this screen. */
+export const helpReach = (scene: Scene, width: number, height: number): number =>
+  Math.max(0, allLines(scene, width - 4).length - (height - 2));
+
+export function helpLines(scene: Scene, width: number, height: number, scroll: number): Line[] {
+  const { glyphs, ui } = scene;
+  const all = allLines(scene, width - 4);
   const room = height - 2;
-  const from = Math.max(0, Math.min(scroll, all.length - room));
+  const from = Math.min(scroll, Math.max(0, all.length - room));
   const right = all.length > room ? `${from + 1}-${Math.min(all.length, from + room)} of ${all.length}` : 'esc closes';
   return panel(
     { left: `help ${glyphs.dot} ${ui.view.is}`, right, focused: true },
