@@ -10,6 +10,7 @@ import type { Core, TerminalDoor } from './actions/core.ts';
 import type { Clock } from './clock.ts';
 import { watchEngine } from './engine.ts';
 import { type Intent, perform, startedBy } from './intents.ts';
+import { engineMissing } from './keymap/binding.ts';
 import { bindingFor, keymap } from './keymap/keymap.ts';
 import type { KeyName } from './keys.ts';
 import { startingAnew, stillPutOff } from './put-off.ts';
@@ -171,7 +172,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     client() {
       const connection = engine.connection();
       if (connection.is === 'connected') return connection.client;
-      core.say('the engine is not there', 'bad');
+      core.say(engineMissing(connection), 'bad');
       return null;
     },
     perform(intent: Intent) {

@@ -155,6 +155,12 @@ const shots: Readonly<Record<string, Shot>> = {
     },
   },
   paused: keys('p'),
+  'engine-stopped': {
+    prepare: async (stage) => {
+      stage.engine.stop();
+      await stage.settle();
+    },
+  },
   'engine-gone': {
     prepare: async (stage) => {
       stage.engine.kill();

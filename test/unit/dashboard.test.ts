@@ -207,6 +207,10 @@ test('an engine stopped on purpose is not started again until asked', async () =
   stage.engine.back();
   await stage.settle(5000);
   expect(stage.scene().connection.is).toBe('stopped');
+  expect(stage.text()).toContain('engine stopped, R starts it');
+  expect(stage.text()).not.toContain('waiting');
+  await stage.press('space');
+  expect(stage.text()).toContain('the engine was stopped; R starts it');
   await stage.press('R');
   await stage.settle(500);
   expect(stage.scene().connection.is).toBe('connected');

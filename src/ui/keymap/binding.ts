@@ -39,8 +39,12 @@ export const views: readonly Context[] = [
 export const helpOf = ({ help, throwAwayHelp }: Binding, { throwAway }: Pick<Scene, 'throwAway'>): string =>
   throwAway ? (throwAwayHelp ?? help) : help;
 
+/** Why nothing can be asked of the engine. */
+export const engineMissing = ({ is }: Scene['connection']): string =>
+  is === 'stopped' ? 'the engine was stopped; R starts it' : 'the engine is not there';
+
 export const always: Test = () => true;
-export const needsEngine: Test = (scene) => scene.connection.is === 'connected' || 'the engine is not there';
+export const needsEngine: Test = ({ connection }) => connection.is === 'connected' || engineMissing(connection);
 export const needsForward: Test = (scene) => scene.forward !== null || 'no forward is selected';
 
 /** All of these; the first that says no says why. */
