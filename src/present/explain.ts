@@ -46,9 +46,11 @@ const gatewayWords = {
   router: 'passed on by the router and then by this machine',
 } as const;
 
-/** When a forward that is only for a while goes down, to be said after what it does; nothing of another. */
+/** When a forward that is only for a while goes down, to be said after what it does; nothing of another, or once it is over. */
 export const explainEnd = ({ until }: Forward, now: number): string =>
-  until === undefined ? '' : `; it goes down by itself at ${formatMoment(new Date(until), new Date(now))}`;
+  until === undefined || Date.parse(until) <= now
+    ? ''
+    : `; it goes down by itself at ${formatMoment(new Date(until), new Date(now))}`;
 
 /** One sentence, without a full stop at its end. */
 export function explain(forward: Forward): string {

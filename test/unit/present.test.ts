@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { Forward } from '../../src/model/config.ts';
 import { noCounters } from '../../src/model/flow.ts';
 import { commandOf } from '../../src/present/command.ts';
-import { explain } from '../../src/present/explain.ts';
+import { explain, explainEnd } from '../../src/present/explain.ts';
 import { asciiGlyphs, glyphsFor, unicodeGlyphs } from '../../src/present/glyphs.ts';
 import { niceCeiling, sparkline } from '../../src/present/graph.ts';
 import { engineAge } from '../../src/present/header.ts';
@@ -147,6 +147,15 @@ test.each(rules)('%s as a command and as a sentence', (_, given, commands, sente
   const forward = Forward.parse(given);
   expect(commandOf(forward)).toEqual(commands);
   expect(explain(forward)).toBe(sentence);
+});
+
+test('an end is told while it is to come', () => {
+  const web = { kind: 'local', name: 'web', host: 'box', listen: { port: 1 }, target: { host: 'web', port: 80 } };
+  const until = '2026-11-22T13:45:00.000Z';
+  const end = Date.parse(until);
+  expect(explainEnd(Forward.parse(web), end)).toBe('');
+  expect(explainEnd(Forward.parse({ ...web, until }), end - 1)).toContain('goes down by itself at');
+  expect(explainEnd(Forward.parse({ ...web, until }), end)).toBe('');
 });
 
 test('amounts, ages and scales', () => {

@@ -3,10 +3,11 @@ import { toFailure } from '../../model/errors.ts';
 import { shellSplit } from '../../model/shell-words.ts';
 import { count } from '../../present/quantity.ts';
 import { emptyField, fieldOf } from '../text-field.ts';
-import { arrangeFields, buildForward, startForm, suggestName, textsOf, toggleMore } from '../widgets/form/build.ts';
+import { buildForward, suggestName } from '../widgets/form/build.ts';
 import { completionsFor, fixedChoices } from '../widgets/form/completions.ts';
 import type { FieldId } from '../widgets/form/fields.ts';
 import { allForwards, applyPreset } from '../widgets/form/preset.ts';
+import { arrangeFields, startForm, textsOf, toggleMore } from '../widgets/form/start.ts';
 import {
   type Built,
   currentField,
