@@ -311,6 +311,23 @@ test('what is said to be marked is there, and what of it a filter hides is said'
   expect(stage.text()).toContain('2 marked');
 });
 
+test.each([
+  [80, 24],
+  [40, 12],
+])('the help says all there is to say at %i×%i', async (columns, rows) => {
+  stage = await openStage({ columns, rows });
+  await stage.press('?');
+  let seen = stage.text();
+  for (let i = 0; i < 20; i++) {
+    await stage.press('space');
+    seen += stage.text();
+  }
+  expect(seen).toContain('degraded');
+  expect(seen).toContain('what is sent to them');
+  for (const column of ['name:', 'port:', 'note:']) expect(seen).toContain(column);
+  expect(seen.split('\n').filter((line) => line.startsWith('│') && line.includes('…'))).toEqual([]);
+});
+
 test('the help comes back from its end with the first key', async () => {
   stage = await openStage({ columns: 80, rows: 24 });
   await stage.press('?', ...Array<string>(30).fill('space'));

@@ -1,5 +1,5 @@
 import { filterColumns } from '../../../present/filter.ts';
-import { cutText, fitText, type Line, seg, wrapText } from '../../../present/line.ts';
+import { fitText, type Line, lineWidth, seg, wrapText } from '../../../present/line.ts';
 import { panel } from '../../../present/panel.ts';
 import { stateLooks } from '../../../present/states.ts';
 import { helpOf } from '../../keymap/binding.ts';
@@ -24,35 +24,39 @@ function allLines(scene: Scene, inner: number): Line[] {
   });
   const more: Line[] = [];
   if (ui.view.is === 'overview' || ui.view.is === 'detail') {
-    more.push([], [seg('states', 'title', true)]);
-    more.push(
-      Object.values(stateLooks).flatMap(({ glyph, ascii, role, word }) => [
-        seg(`${glyphs.ascii ? ascii : glyph} ${word}   `, role),
-      ]),
+    const states = Object.values(stateLooks).map(
+      ({ glyph, ascii, role, word }): Line => [seg(`${glyphs.ascii ? ascii : glyph} ${word}`, role)],
     );
-    more.push([
-      seg(`${glyphs.rx} `, 'rx'),
-      seg('what targets send back   ', 'dim'),
-      seg(`${glyphs.tx} `, 'tx'),
-      seg('what is sent to them', 'dim'),
-    ]);
+    const ways: Line[] = [
+      [seg(`${glyphs.rx} `, 'rx'), seg('what targets send back', 'dim')],
+      [seg(`${glyphs.tx} `, 'tx'), seg('what is sent to them', 'dim')],
+    ];
+    more.push([], [seg('states', 'title', true)], ...sideBySide(states, inner), ...sideBySide(ways, inner));
   }
   if (ui.view.is === 'overview') {
-    more.push([], [seg('filter', 'title', true)]);
-    more.push([
-      seg(
-        cutText(`words, !word, and ${filterColumns.map((name) => `${name}:`).join(' ')}`, inner, glyphs.ellipsis),
-        'dim',
-      ),
-    ]);
+    const words = `words, !word, and ${filterColumns.map((name) => `${name}:`).join(' ')}`;
+    more.push([], [seg('filter', 'title', true)], ...wrapText(words, inner).map((text): Line => [seg(text, 'dim')]));
   }
   return [...lines, ...more];
+}
+
+/** As many beside each other as there is room for. */
+function sideBySide(items: readonly Line[], width: number): Line[] {
+  const rows: Line[] = [];
+  for (const item of items) {
+    const last = rows.at(-1);
+    const joined: Line = last === undefined ? item : [...last, seg('   '), ...item];
+    if (last !== undefined && lineWidth(joined) <= width) rows[rows.length - 1] = joined;
+    else rows.push(item);
+  }
+  return rows;
 }
 
 /** How far the help can be scrolled on this screen. */
 export const helpReach = (scene: Scene, width: number, height: number): number =>
   Math.max(0, allLines(scene, width - 4).length - (height - 2));
 
+/** The help, from where it was scrolled to. */
 export function helpLines(scene: Scene, width: number, height: number, scroll: number): Line[] {
   const { glyphs, ui } = scene;
   const all = allLines(scene, width - 4);
