@@ -39,7 +39,8 @@ const scenes: Readonly<Record<string, (terminal: Terminal) => Promise<unknown>>>
   },
   help: async (t) => {
     t.press('?');
-    return t.see('next row');
+    // The last row is the last to be drawn.
+    return t.see('esc close');
   },
 };
 

@@ -9,6 +9,8 @@ export interface DashboardOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly stdin: NodeJS.ReadStream;
   readonly stdout: NodeJS.WriteStream;
+  /** Engine and home end with it, as a demo's do. */
+  readonly throwAway?: boolean;
 }
 
 /**

@@ -60,6 +60,9 @@ export class DataPlane {
       case 'link':
         this.redefine(command);
         break;
+      case 'timings':
+        this.links.setTimings(command.timings);
+        break;
       case 'start':
         this.inTurn(command.runnable.id, () => this.start(command.runnable));
         break;
@@ -91,8 +94,8 @@ export class DataPlane {
   }
 
   /** Runs over a link that was redefined move to the new one. */
-  private redefine({ spec, timings }: Extract<Command, { do: 'link' }>): void {
-    const old = this.links.define(spec, timings);
+  private redefine({ spec }: Extract<Command, { do: 'link' }>): void {
+    const old = this.links.define(spec);
     if (old === null) return;
     const users = [...this.runs.values()].filter(({ runnable }) => runnable.link === spec.id);
     for (const { runnable } of users) this.inTurn(runnable.id, () => this.start(runnable));

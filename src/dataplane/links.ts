@@ -1,11 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { LinkSpec, PromptAnswer, SshCarrier } from '../model/host.ts';
 import type { LinkFactory, ManagedLink } from './carriers/link-context.ts';
-import type { LinkTimings, WorkerEvent } from './messages.ts';
+import { type LinkTimings, usualTimings, type WorkerEvent } from './messages.ts';
 
 interface Kept {
   readonly spec: LinkSpec;
-  readonly timings: LinkTimings;
   readonly link: ManagedLink;
 }
 
@@ -15,25 +14,31 @@ export class Links {
   private readonly send: (event: WorkerEvent) => void;
   private readonly kept = new Map<string, Kept>();
   private readonly prompts = new Map<string, ManagedLink>();
+  private timings = usualTimings;
 
   constructor(factories: Readonly<Record<SshCarrier, LinkFactory>>, send: (event: WorkerEvent) => void) {
     this.factories = factories;
     this.send = send;
   }
 
+  /** For all links, from their next connection on. */
+  setTimings(timings: LinkTimings): void {
+    this.timings = timings;
+  }
+
   /**
    * Defines a link. A jump host's link must have been defined before.
    * @returns the link it takes the place of, to be stopped once nobody uses it; null when there was none or nothing changed
    */
-  define(spec: LinkSpec, timings: LinkTimings): ManagedLink | null {
+  define(spec: LinkSpec): ManagedLink | null {
     const known = this.kept.get(spec.id);
-    if (known !== undefined && isDeepStrictEqual([known.spec, known.timings], [spec, timings])) return null;
+    if (known !== undefined && isDeepStrictEqual(known.spec, spec)) return null;
     const { id } = spec;
     let link: ManagedLink | null = null;
     // The one that was replaced still ends its connection, but no longer speaks for the id.
     const current = () => link === null || this.kept.get(id)?.link === link;
     link = this.factories[spec.carrier](spec, {
-      timings,
+      timings: () => this.timings,
       via: spec.via === null ? null : (this.kept.get(spec.via)?.link ?? null),
       report: (status) => {
         if (current()) this.send({ on: 'link', id, status });
@@ -48,7 +53,7 @@ export class Links {
       },
       note: (level, code, message) => this.send({ on: 'note', level, forward: null, code, message }),
     });
-    this.kept.set(id, { spec, timings, link });
+    this.kept.set(id, { spec, link });
     return known?.link ?? null;
   }
 

@@ -5,11 +5,15 @@ import type { RawFlow } from '../model/flow.ts';
 import type { LinkSpec, Prompt, PromptAnswer } from '../model/host.ts';
 import type { LinkStatus, ListenerStatus, ProbeStatus } from '../model/state.ts';
 
+/** How SSH connections are kept alive. */
 export interface LinkTimings {
   /** Used where the ssh configuration sets no ServerAliveInterval. */
   readonly keepaliveSeconds: number;
   readonly keepaliveCount: number;
 }
+
+/** Until a worker is told others. */
+export const usualTimings: LinkTimings = { keepaliveSeconds: 5, keepaliveCount: 3 };
 
 /** A trigger as the data plane watches for it: which flows count as the outbound call. */
 export interface TriggerWatch {
@@ -34,7 +38,9 @@ export interface Runnable {
 
 export type Command =
   /** Defines or redefines a link. It connects when the first runnable that needs it starts, and idles after the last. */
-  | { readonly do: 'link'; readonly spec: LinkSpec; readonly timings: LinkTimings }
+  | { readonly do: 'link'; readonly spec: LinkSpec }
+  /** Counts for every connection made from then on. */
+  | { readonly do: 'timings'; readonly timings: LinkTimings }
   | { readonly do: 'start'; readonly runnable: Runnable }
   | { readonly do: 'stop'; readonly id: string; readonly cutFlows: boolean }
   /** Try a retrying or failed link again now. */

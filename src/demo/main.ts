@@ -60,6 +60,7 @@ export interface ShowOptions {
     env: NodeJS.ProcessEnv;
     stdin: NodeJS.ReadStream;
     stdout: NodeJS.WriteStream;
+    throwAway: boolean;
   }) => Promise<number>;
 }
 
@@ -69,7 +70,7 @@ export function runShow({ engineFile, stdin, stdout, dashboard }: ShowOptions): 
     const client = await demo.client();
     const cast = await addForwards(client, stage, '5m', true).finally(() => client.close());
     playTraffic(stage, cast, signal);
-    return dashboard({ client: demo.client, home: demo.home, env: process.env, stdin, stdout });
+    return dashboard({ client: demo.client, home: demo.home, env: process.env, stdin, stdout, throwAway: true });
   });
 }
 

@@ -3,6 +3,7 @@ import { Config, type Forward, Forward as ForwardSchema } from '../model/config.
 import { withSessions } from '../model/config-text.ts';
 import { ClaimBook, conflictError, findConflict } from '../model/conflicts.ts';
 import { SallyportError } from '../model/errors.ts';
+import { parseMetricsAddress } from '../model/metrics-address.ts';
 import { nameRule, nearestName } from '../model/names.ts';
 import { checkForward } from '../model/rules.ts';
 import { describeIssue } from '../model/schema-issue.ts';
@@ -247,6 +248,8 @@ export function createDesired(file: ConfigFile, changed: (config: Config, undo: 
       const next = Config.safeParse({ ...config, settings: merge(config.settings, patch) });
       if (!next.success)
         throw new SallyportError('bad_value', describeIssue(next.error), 'docs/config.md has the settings');
+      // The file may say what it likes, and only the metrics are lost by it; here somebody can still mend it.
+      if (typeof patch.metrics === 'string') parseMetricsAddress(patch.metrics);
       commit(next.data, null);
     },
   };

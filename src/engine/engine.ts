@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import type { WorkerEvent } from '../dataplane/messages.ts';
+import type { Command, WorkerEvent } from '../dataplane/messages.ts';
 import type { GatewayReports } from '../gateways/gateway.ts';
 import { createNftablesGateway, type NftablesGateway } from '../gateways/nftables/gateway.ts';
 import { createRouterGateway, type RouterGateway } from '../gateways/router/router.ts';
@@ -104,7 +104,9 @@ export function createEngine(options: EngineOptions): Engine {
   const timestamp = () => new Date().toISOString();
 
   const desired = createDesired(options.file, (config, undo) => {
+    const before = peek().settings;
     dispatch({ type: 'config', config, undo });
+    if (peek().settings !== before) pool.broadcast(timings());
     reconcile(config);
   });
   const live = createLiveState(
@@ -180,6 +182,10 @@ export function createEngine(options: EngineOptions): Engine {
     }
   };
 
+  const timings = (): Command => {
+    const { keepaliveSeconds, keepaliveCount } = peek().settings;
+    return { do: 'timings', timings: { keepaliveSeconds, keepaliveCount } };
+  };
   const pool = createPool(options.workerFile, desired.config().settings.workers, {
     event: onWorkerEvent,
     died(worker, why) {
@@ -187,7 +193,7 @@ export function createEngine(options: EngineOptions): Engine {
       log.error({ worker, why }, 'a data-plane thread ended');
       runs.workerDied(worker);
     },
-    greeting: () => [{ do: 'triggers', watches: triggers.watches() }],
+    greeting: () => [timings(), { do: 'triggers', watches: triggers.watches() }],
   });
   const runs = createRuns({
     pool,

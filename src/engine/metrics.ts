@@ -1,10 +1,9 @@
 // Counters and states for Prometheus, on loopback only: numbers about who talks to whom are nobody else's.
 import http from 'node:http';
 import { Counter, Gauge, Registry } from 'prom-client';
-import { addressReach } from '../model/cidr.ts';
 import { SallyportError } from '../model/errors.ts';
 import type { Counters } from '../model/flow.ts';
-import { parsePort } from '../model/ports.ts';
+import { parseMetricsAddress } from '../model/metrics-address.ts';
 import type { ForwardView } from '../model/snapshot.ts';
 import { forwardStates } from '../model/state.ts';
 
@@ -41,20 +40,6 @@ export async function renderMetrics({ views, counters }: MetricsSource): Promise
     for (const one of forwardStates) state.set({ forward: view.name, state: one }, one === view.state ? 1 : 0);
   }
   return registry.metrics();
-}
-
-/** `127.0.0.1:9464` or `[::1]:9464`. @throws SallyportError `bad_value` */
-export function parseMetricsAddress(text: string): { host: string; port: number } {
-  const [, host = '', port = ''] = /^(?:\[?([^\]]*?)\]?:)?(\d+)$/.exec(text) ?? [];
-  const at = { host: host === '' ? '127.0.0.1' : host, port: parsePort(port) };
-  if (addressReach(at.host) !== 'host') {
-    throw new SallyportError(
-      'bad_value',
-      `metrics cannot be served on ${at.host}`,
-      'they stay on loopback: use 127.0.0.1:PORT',
-    );
-  }
-  return at;
 }
 
 /** Serves `/metrics` until stopped. @throws SallyportError `bad_value`, `listen_failed` */

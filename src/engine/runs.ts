@@ -113,8 +113,7 @@ export function createRuns(options: RunsOptions) {
     const text = JSON.stringify(spec);
     if (known.get(spec.id) === text) return;
     known.set(spec.id, text);
-    const { keepaliveSeconds, keepaliveCount } = options.settings();
-    pool.send(worker, { do: 'link', spec, timings: { keepaliveSeconds, keepaliveCount } });
+    pool.send(worker, { do: 'link', spec });
   };
 
   const finish = (run: Run) => {

@@ -170,17 +170,27 @@ export const Settings = z.strictObject({
   workers: z
     .union([z.literal('auto'), z.int().min(1).max(64)])
     .default('auto')
-    .describe('data-plane threads'),
-  keepaliveSeconds: z.int().min(1).max(3600).default(5).describe('SSH keepalive where the ssh configuration has none'),
-  keepaliveCount: z.int().min(1).max(100).default(3).describe('unanswered keepalives that mean a dead peer'),
+    .describe('data-plane threads; from the next start of the engine'),
+  keepaliveSeconds: z
+    .int()
+    .min(1)
+    .max(3600)
+    .default(5)
+    .describe('SSH keepalive where the ssh configuration has none; for new connections'),
+  keepaliveCount: z
+    .int()
+    .min(1)
+    .max(100)
+    .default(3)
+    .describe('unanswered keepalives that mean a dead peer; for new connections'),
   probe: z
     .union([duration, z.literal(false)])
     .default('60s')
-    .describe('how often each way is probed end to end'),
+    .describe('how often each way is probed end to end; for what is started from then on'),
   metrics: z
     .union([z.string(), z.literal(false)])
     .default(false)
-    .describe('address:port for Prometheus, loopback only'),
+    .describe('address:port for Prometheus, loopback only; from the next start of the engine'),
 });
 
 export const Config = z.strictObject({

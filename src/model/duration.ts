@@ -24,3 +24,13 @@ export function parseDuration(text: string): number {
 export function isDuration(text: string): boolean {
   return pattern.test(text.trim());
 }
+
+/**
+ * A duration that is more than nothing, as typed.
+ * @throws SallyportError `bad_value`
+ */
+export function someTime(text: string): string {
+  if (parseDuration(text) <= 0)
+    throw new SallyportError('bad_value', `"${text}" is no time at all`, 'write it like 30s, 10m or 1h30m');
+  return text.trim();
+}

@@ -3,6 +3,7 @@ import { addressReach } from '../model/cidr.ts';
 import type { Forward, Listen, PortSet, Trigger } from '../model/config.ts';
 import { formatEndpoint } from '../model/endpoint.ts';
 import { triggerSets } from '../model/kinds.ts';
+import { formatMoment, formatRate } from './quantity.ts';
 
 /** Who can connect to a listening address. */
 function whoConnects(address: string | undefined, machine: string): string {
@@ -32,6 +33,9 @@ function limits(forward: Forward): string {
     forward.allow?.length ? `only ${forward.allow.join(', ')} may connect` : '',
     forward.deny?.length ? `${forward.deny.join(', ')} may not` : '',
     forward.maxFlows === undefined ? '' : `at most ${forward.maxFlows} at a time`,
+    forward.rate === undefined ? '' : `at most ${formatRate(forward.rate)} each way`,
+    forward.idleFlow === undefined ? '' : `no longer than ${forward.idleFlow} without traffic`,
+    forward.kind === 'dynamic' && forward.login !== undefined ? `only with the password of ${forward.login.user}` : '',
   ].filter((part) => part !== '');
   return parts.length === 0 ? '' : `, but ${parts.join(', ')}`;
 }
@@ -41,6 +45,12 @@ const gatewayWords = {
   nftables: "passed on by this machine's kernel",
   router: 'passed on by the router and then by this machine',
 } as const;
+
+/** When a forward that is only for a while goes down, to be said after what it does; nothing of another, or once it is over. */
+export const explainEnd = ({ until }: Forward, now: number): string =>
+  until === undefined || Date.parse(until) <= now
+    ? ''
+    : `; it goes down by itself at ${formatMoment(new Date(until), new Date(now))}`;
 
 /** One sentence, without a full stop at its end. */
 export function explain(forward: Forward): string {
@@ -72,11 +82,18 @@ export function explain(forward: Forward): string {
   }
 }
 
+const isOneHost = (network: string) => !/\/(?!(32|128)$)/.test(network);
+
+/** `192.168.1.20 or a host in 10.0.0.0/8`: hosts by their address, networks with what they are called. */
+const whichHosts = (list: readonly string[], network = '') =>
+  list.map((one) => (isOneHost(one) ? one.replace(/\/\d+$/, '') : `${network}${one}`)).join(' or ');
+
 function explainTrigger(forward: Trigger): string {
   const { via, from, to, idle, maxOpen, bind, second, closeFlows } = forward;
   const byKernel = (forward.source ?? (via === 'nftables' ? 'kernel' : 'flows')) === 'kernel';
-  const host = from?.length ? `a host of ${from.join(', ')}` : 'a host inside';
-  const call = `calls out to ${sets(triggerSets(forward.on))}${to?.length ? ` in ${to.join(', ')}` : ''}`;
+  const host = from?.length ? whichHosts(from, 'a host in ') : 'a host inside';
+  const there = to?.length ? ` ${isOneHost(to[0] ?? '') ? 'at' : 'in'} ${whichHosts(to)}` : '';
+  const call = `calls out to ${sets(triggerSets(forward.on))}${there}`;
   const through = byKernel ? 'through this machine' : 'through a forward of this program';
   const everyAddress = bind === '*' || bind === '0.0.0.0' || bind === '::';
   const { side, access: who } = {

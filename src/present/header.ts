@@ -13,8 +13,8 @@ export interface HeaderFacts {
   readonly paused: boolean;
   /** Standing remarks about the machine or the engine; the audit view has them. */
   readonly warnings: number;
-  /** What the engine is doing when it is not simply there. */
-  readonly engine: 'connected' | 'gone' | 'connecting';
+  /** What the engine is doing when it is not simply there; one that was stopped is not waited for. */
+  readonly engine: 'connected' | 'gone' | 'stopped' | 'connecting';
 }
 
 /** How long the engine has run, in whole hours: a clock that ticked would never let the terminal rest. */
@@ -51,12 +51,14 @@ export function headerLine(facts: HeaderFacts, width: number, glyphs: Glyphs): L
   ];
   const engine =
     facts.engine === 'gone'
-      ? seg('engine gone, waiting ', 'bad', true)
-      : facts.engine === 'connecting'
-        ? seg('connecting ', 'busy')
-        : facts.paused
-          ? seg('paused ', 'ask', true)
-          : seg(`engine ${engineAge(facts.startedAt, facts.now)} `, 'dim');
+      ? seg(roomy ? 'engine gone, waiting ' : 'engine gone ', 'bad', true)
+      : facts.engine === 'stopped'
+        ? seg(width >= 100 ? 'engine stopped, R starts it ' : 'stopped, R starts ', 'bad', true)
+        : facts.engine === 'connecting'
+          ? seg('connecting ', 'busy')
+          : facts.paused
+            ? seg('paused ', 'ask', true)
+            : seg(`engine ${engineAge(facts.startedAt, facts.now)} `, 'dim');
   const parts = (named: boolean, worded: boolean, titled = true): Line => [
     seg(titled ? ' sallyport' : '', 'title', true),
     ...(named ? [seg(`  ${facts.hostname}`, 'accent')] : []),

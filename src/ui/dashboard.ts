@@ -9,9 +9,11 @@ import { type Actions, createActions } from './actions/actions.ts';
 import type { Core, TerminalDoor } from './actions/core.ts';
 import type { Clock } from './clock.ts';
 import { watchEngine } from './engine.ts';
-import { type Intent, perform } from './intents.ts';
+import { type Intent, perform, startedBy } from './intents.ts';
+import { engineMissing } from './keymap/binding.ts';
 import { bindingFor, keymap } from './keymap/keymap.ts';
 import type { KeyName } from './keys.ts';
+import { startingAnew, stillPutOff } from './put-off.ts';
 import { createResources } from './resources.ts';
 import { createSamples } from './samples.ts';
 import { type Context, makeScene, type Scene, ticks, wantsOf } from './scene.ts';
@@ -38,6 +40,8 @@ export interface DashboardOptions {
   readonly sshHosts: () => readonly string[];
   /** What a form's forward is checked by. It may come after the first frame, for it takes as long to make. */
   readonly schema: Promise<ForwardSchema>;
+  /** Engine and home end with it. */
+  readonly throwAway?: boolean;
 }
 
 const toastMs = 5000;
@@ -73,6 +77,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
       connection: engine.connection(),
       picture,
       paused: held !== null,
+      throwAway: options.throwAway === true,
       now: held?.now ?? clock.now(),
       size,
       glyphs: picture?.snapshot.settings.ascii === true ? asciiGlyphs : options.glyphs,
@@ -167,7 +172,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     client() {
       const connection = engine.connection();
       if (connection.is === 'connected') return connection.client;
-      core.say('the engine is not there', 'bad');
+      core.say(engineMissing(connection), 'bad');
       return null;
     },
     perform(intent: Intent) {
@@ -180,6 +185,8 @@ export function createDashboard(options: DashboardOptions): Dashboard {
           return actions.askSshLine();
         case 'choose-theme':
           return actions.chooseTheme();
+        case 'ask-setting':
+          return actions.askSetting(intent.setting);
         case 'fill-ssh':
           return actions.fillFromSsh(intent.line);
         case 'binding':
@@ -187,6 +194,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
         default: {
           const client = core.client();
           if (client === null) return;
+          core.set({ putOff: startingAnew(ui.putOff, startedBy(intent, current().views)) });
           perform(client, intent).then(
             (done) => core.say(done, 'good'),
             (error: unknown) => {
@@ -220,6 +228,10 @@ export function createDashboard(options: DashboardOptions): Dashboard {
         const before = scene;
         const wasTyping = before !== null && typingContexts.has(before.context);
         changed();
+        if (ui.putOff.size > 0) {
+          const { picture, views } = current();
+          if (picture !== null) core.set({ putOff: stillPutOff(ui.putOff, picture.snapshot, views) });
+        }
         if (wasTyping && before.prompt === null && current().prompt !== null) graceUntil = clock.now() + promptGraceMs;
       },
       onCounters() {

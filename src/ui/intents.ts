@@ -1,7 +1,9 @@
 // What a person wants done, as plain data: bindings, dialogs and the palette all end in one of these.
 import type { Client } from '../client/client.ts';
 import type { Settings } from '../model/config.ts';
+import type { ForwardView } from '../model/snapshot.ts';
 import { count } from '../present/quantity.ts';
+import type { TypedSetting } from './actions/settings.ts';
 import type { View } from './state.ts';
 
 /** Asked of the engine. */
@@ -27,12 +29,20 @@ export type ScreenIntent =
     }
   | { readonly do: 'paste-ssh' }
   | { readonly do: 'choose-theme' }
+  | { readonly do: 'ask-setting'; readonly setting: TypedSetting }
   | { readonly do: 'fill-ssh'; readonly line: string }
   | { readonly do: 'binding'; readonly id: string };
 
 export type Intent = EngineIntent | ScreenIntent;
 
 const few = (names: readonly string[]) => (names.length === 1 ? (names[0] ?? '') : count(names.length, 'forward'));
+
+/** The forwards it starts, or starts anew. */
+export function startedBy(intent: EngineIntent, views: readonly ForwardView[]): readonly string[] {
+  if (intent.do === 'up' || intent.do === 'restart') return intent.names;
+  if (intent.do !== 'session-up') return [];
+  return views.filter(({ session }) => session === intent.session).map(({ name }) => name);
+}
 
 /**
  * Does it, and says in a few words what was done.

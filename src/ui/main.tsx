@@ -24,6 +24,8 @@ export interface DashboardProgram {
   /** What the terminal says of itself, if it was asked; the first frame waits for it. */
   readonly background?: Promise<Background | null>;
   readonly clock?: Clock;
+  /** Engine and home end with the dashboard, as a demo's do. */
+  readonly throwAway?: boolean;
 }
 
 /** How long the first frame may wait for the engine's picture, so that it is not one that says "connecting". */
@@ -48,6 +50,7 @@ export async function runDashboard(options: DashboardProgram): Promise<number> {
     size: { columns: stdout.columns || 80, rows: stdout.rows || 24 },
     sshHosts: () => sshHostNames(env.HOME || os.homedir()),
     schema: schema.promise,
+    throwAway: options.throwAway === true,
     terminal: {
       copy: (text) => void stdout.write(`\u001b]52;c;${Buffer.from(text).toString('base64')}\u0007`),
       notify: (text) => void stdout.write(`\u0007\u001b]9;${safeText(text)}\u0007`),

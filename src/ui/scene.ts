@@ -39,6 +39,8 @@ export interface Scene {
   readonly connection: Connection;
   readonly picture: Picture | null;
   readonly paused: boolean;
+  /** Whether engine and home end with the dashboard, as a demo's do. */
+  readonly throwAway: boolean;
   readonly now: number;
   readonly size: { readonly columns: number; readonly rows: number };
   readonly glyphs: Glyphs;
@@ -109,7 +111,10 @@ export function shownAudit({ ui, resources }: Pick<Scene, 'ui' | 'resources'>): 
 }
 
 export function makeScene(
-  parts: Pick<Scene, 'ui' | 'connection' | 'picture' | 'paused' | 'now' | 'size' | 'glyphs' | 'samples' | 'resources'>,
+  parts: Pick<
+    Scene,
+    'ui' | 'connection' | 'picture' | 'paused' | 'throwAway' | 'now' | 'size' | 'glyphs' | 'samples' | 'resources'
+  >,
 ): Scene {
   const { ui, picture, samples } = parts;
   const views = picture === null ? [] : cachedViews(picture);
@@ -248,8 +253,9 @@ export function wantsOf(scene: Scene): Want[] {
   const { ui, samples } = scene;
   const overlay = ui.overlays.at(-1);
   const wants: Want[] = samples.seeded(null) ? [] : [{ what: 'history', forward: null, range: '5m' }];
-  // The machines a mapping can lead to are offered while it is defined.
-  if (overlay?.is === 'form' && overlay.kind === 'mapping') wants.push({ what: 'devices' });
+  // The machines a mapping can lead to, and those that may trigger, are offered while it is defined.
+  if (overlay?.is === 'form' && (overlay.kind === 'mapping' || overlay.kind === 'trigger'))
+    wants.push({ what: 'devices' });
   switch (ui.view.is) {
     case 'overview': {
       // The minute's graph of rows seen for the first time starts with what the engine remembers.

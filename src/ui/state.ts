@@ -3,7 +3,9 @@ import type { EventLevel } from '../model/event.ts';
 import type { HistoryRange } from '../model/reports.ts';
 import type { SortKey } from '../present/forwards.ts';
 import type { ColourRole } from '../present/states.ts';
+import type { TypedSetting } from './actions/settings.ts';
 import type { Intent } from './intents.ts';
+import type { PutOff } from './put-off.ts';
 import { emptyField, type TextField } from './text-field.ts';
 import type { FormState } from './widgets/form/state.ts';
 import type { PaletteState } from './widgets/palette/state.ts';
@@ -49,6 +51,8 @@ export type Overlay =
       readonly title: string;
       readonly label: string;
       readonly field: TextField;
+      /** How the answer is written, where that is not plain. */
+      readonly hint?: string;
       readonly purpose: AskPurpose;
     }
   | ({ readonly is: 'palette' } & PaletteState)
@@ -60,7 +64,8 @@ export type AskPurpose =
   | { readonly for: 'session-rename'; readonly name: string }
   | { readonly for: 'move'; readonly names: readonly string[] }
   | { readonly for: 'trigger-open'; readonly name: string }
-  | { readonly for: 'ssh-line' };
+  | { readonly for: 'ssh-line' }
+  | { readonly for: 'setting'; readonly setting: TypedSetting };
 
 export interface Toast {
   readonly text: string;
@@ -84,8 +89,8 @@ export interface UiState {
   readonly filtering: boolean;
   readonly overlays: readonly Overlay[];
   readonly prompt: PromptState | null;
-  /** Prompts put off with esc, until somebody opens them from their row. */
-  readonly putOff: ReadonlySet<string>;
+  /** Prompts put off with esc, until somebody opens them from their row, or starts what waits for them. */
+  readonly putOff: PutOff;
   readonly toast: Toast | null;
   readonly range: HistoryRange;
   readonly section: DetailSection;
@@ -105,7 +110,7 @@ export const initialState: UiState = {
   filtering: false,
   overlays: [],
   prompt: null,
-  putOff: new Set(),
+  putOff: new Map(),
   toast: null,
   range: '5m',
   section: 'flows',

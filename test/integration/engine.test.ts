@@ -20,6 +20,8 @@ import { build } from '../../src/model/build.ts';
 import { parseConfig } from '../../src/model/config-text.ts';
 import { engineFile, makeHome, type TestHome } from '../support/home.ts';
 import { freePort } from '../support/ports.ts';
+import { Sshd } from '../support/sshd.ts';
+import { missing } from '../support/tools.ts';
 import { until } from '../support/until.ts';
 
 let test_: TestHome;
@@ -35,6 +37,14 @@ const local = (name: string, port: number) => ({
   listen: { port },
   target: { host: 'web', port: 80 },
 });
+/** The command line of a process; nothing for one that is gone. */
+function commandOf(pid: string): string {
+  try {
+    return /^\d+$/.test(pid) ? readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ') : '';
+  } catch {
+    return '';
+  }
+}
 const configFile = () => path.join(test_.home.configDir, 'config.json');
 
 describe('the engine', () => {
@@ -288,6 +298,35 @@ describe('the engine', () => {
     expect(await bye).toEqual({ reason: 'stop' });
     await closed;
   });
+
+  test.skipIf(missing('sshd', 'ssh'))(
+    'another keepalive counts for the SSH connections made from then on',
+    async () => {
+      const sshd = await Sshd.start();
+      const client = await test_.connect();
+      try {
+        const ssh = { configFile: sshd.clientConfig, options: ['carrier=openssh'] };
+        const forward = { ...local('web', 0), host: 'box', ssh };
+        await client.call('add', { forwards: [forward], up: true });
+        const commands = () =>
+          readdirSync('/proc')
+            .map(commandOf)
+            .filter((line) => line.includes(sshd.clientConfig));
+        const keepalive = () => commands().flatMap((line) => /ServerAliveInterval=(\d+)/.exec(line)?.[1] ?? []);
+        await until('the first connection', () => keepalive().includes('5'));
+        await client.call('saveSettings', { patch: { keepaliveSeconds: 77 } });
+        expect(keepalive()).toEqual(['5']);
+        await client.call('down', { names: ['web'] });
+        await until('its end', () => keepalive().length === 0);
+        await client.call('up', { names: ['web'] });
+        await until('the next connection', () => keepalive().includes('77'));
+      } finally {
+        client.close();
+        await test_.remove();
+        await sshd.stop();
+      }
+    },
+  );
 
   test('SIGTERM leaves no socket and no listener', async () => {
     const client = await test_.connect();

@@ -87,5 +87,5 @@ test('the same of a tunnel, which listens on both loopbacks unless it says other
     'localhost, where it listens: ADDRESS:PORT',
   );
   expect(await tunnel({ port: 28_080 }, ['::1'])).toEqual([]);
-  expect(await tunnel({ path: '/tmp/web.sock' }, ['203.0.113.0/24'])).toEqual([]);
+  expect(await tunnel({ socket: '/tmp/web.sock' }, ['203.0.113.0/24'])).toEqual([]);
 });

@@ -7,6 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { makeKeyPair } from '../../src/dataplane/carriers/ssh2/server.ts';
 import { dialTcp, exchangeTcp, isRefused } from '../../src/demo/exchange.ts';
 import { socksDial } from '../../src/demo/socks-dial.ts';
 import { setStage } from '../../src/demo/stage.ts';
@@ -17,6 +18,15 @@ import { until } from '../support/until.ts';
 // The server lives in this process: waiting for ssh must not block it.
 const run = promisify(execFile);
 const size = 3 * 1024 * 1024;
+
+test('every key pair it is given is whole', () => {
+  // Of so many at least one begins with a zero byte, all but surely.
+  const lengths = Array.from({ length: 2000 }, () => {
+    const [, blob = ''] = makeKeyPair('test').publicKey.split(' ');
+    return Buffer.from(blob, 'base64').length;
+  });
+  expect(new Set(lengths)).toEqual(new Set([51]));
+});
 
 describe.skipIf(missing('ssh'))('the small server', () => {
   const dir = mkdtempSync(path.join(os.tmpdir(), 'small-server-'));

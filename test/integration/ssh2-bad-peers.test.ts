@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { LinkContext } from '../../src/dataplane/carriers/link-context.ts';
 import { createSsh2Link } from '../../src/dataplane/carriers/ssh2/index.ts';
 import type { ResolvedOptions } from '../../src/model/host.ts';
 import { linkSpec, sshdOptions, TestLink } from '../support/link.ts';
@@ -15,7 +14,7 @@ const open: TestLink[] = [];
 const servers: net.Server[] = [];
 const sockets = new Set<net.Socket>();
 
-function connect(options: ResolvedOptions, context: Partial<LinkContext> = {}): TestLink {
+function connect(options: ResolvedOptions, context: ConstructorParameters<typeof TestLink>[2] = {}): TestLink {
   const test = new TestLink(createSsh2Link, linkSpec(options), context);
   open.push(test);
   return test;
@@ -163,6 +162,20 @@ describe.skipIf(missing('sshd', 'ssh'))('in front of OpenSSH', () => {
     expect(await firstError(test)).toMatchObject({ code: 'host_lost', message: expect.stringContaining('silent') });
     state.silent = false;
     await until('the link to be back', () => test.words.filter((word) => word === 'up').length === 2);
+  });
+
+  test('another keepalive counts from the next connection on', async () => {
+    const { port, state } = await cuttable();
+    const timings = { keepaliveSeconds: 3600, keepaliveCount: 3 };
+    const test = connect(options(port), { timings });
+    await test.link.ready(never);
+    timings.keepaliveSeconds = 0.2;
+    for (const socket of sockets) socket.destroy();
+    await until('the link to be back', () => test.words.filter((word) => word === 'up').length === 2);
+    state.silent = true;
+    await until('the silence to be found out', () =>
+      test.statuses.some((status) => status.is === 'retrying' && status.error.message.includes('went silent')),
+    );
   });
 
   test('a greeting, and a version that comes byte by byte', async () => {

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import net from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { LinkContext, LinkFactory, ManagedLink } from '../../src/dataplane/carriers/link-context.ts';
+import { usualTimings } from '../../src/dataplane/messages.ts';
 import type { LinkSpec, Prompt } from '../../src/model/host.ts';
 import type { LinkStatus } from '../../src/model/state.ts';
 import { until } from './until.ts';
@@ -19,7 +20,7 @@ export function linkUnderTest(create: LinkFactory, spec: LinkSpec): LinkUnderTes
   const statuses: LinkStatus[] = [];
   const prompts: Prompt[] = [];
   const context: LinkContext = {
-    timings: { keepaliveSeconds: 5, keepaliveCount: 3 },
+    timings: () => usualTimings,
     via: null,
     report: (status) => statuses.push(status),
     prompt: (prompt) => prompts.push(prompt),

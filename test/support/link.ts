@@ -1,7 +1,8 @@
 // A link under test, with everything it reports kept.
 import os from 'node:os';
 import type { Link } from '../../src/dataplane/carriers/carrier.ts';
-import type { LinkContext, LinkFactory, ManagedLink } from '../../src/dataplane/carriers/link-context.ts';
+import type { LinkFactory, ManagedLink } from '../../src/dataplane/carriers/link-context.ts';
+import { type LinkTimings, usualTimings } from '../../src/dataplane/messages.ts';
 import type { LinkSpec, Prompt, ResolvedOptions } from '../../src/model/host.ts';
 import type { LinkStatus } from '../../src/model/state.ts';
 import type { Sshd } from './sshd.ts';
@@ -41,11 +42,11 @@ export class TestLink {
   constructor(
     factory: LinkFactory,
     spec: LinkSpec,
-    { via = null, timings = { keepaliveSeconds: 5, keepaliveCount: 3 } }: Partial<LinkContext> = {},
+    { via = null, timings = usualTimings }: { readonly via?: Link | null; readonly timings?: LinkTimings } = {},
   ) {
     this.link = factory(spec, {
-      timings,
-      via: via as Link | null,
+      timings: () => timings,
+      via,
       report: (status) => this.statuses.push(status),
       prompt: (prompt) => this.prompts.push(prompt),
       promptGone: (id) => this.gone.push(id),

@@ -41,7 +41,6 @@ export class Plane {
         ...options.over,
         id: 'link',
       },
-      timings: { keepaliveSeconds: 5, keepaliveCount: 3 },
     });
   }
 

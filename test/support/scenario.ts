@@ -503,7 +503,7 @@ export const unknownHostKey = (iso: Iso, now: number): Prompt => ({
   link: 'ldap',
   host: 'ldap-gw',
   kind: 'host_key',
-  title: 'the host key of ldap-gw is not known',
+  title: 'the host key of ldap-gw is not known: ED25519 SHA256:Q8rVkS2a1f0q5u7o3Vb9cXc4bQ1mZkq8vDk2J7e0Rfs',
   instructions: '',
   fields: [],
   fingerprint: 'SHA256:Q8rVkS2a1f0q5u7o3Vb9cXc4bQ1mZkq8vDk2J7e0Rfs',

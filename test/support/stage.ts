@@ -68,6 +68,7 @@ export async function openStage({
   /** The time given to it before anybody looks. */
   openMs = 200,
   schema = Promise.resolve(Forward),
+  throwAway = false,
 } = {}): Promise<Stage> {
   const clock = createTestClock();
   const engine = createFakeEngine({ scenario, now: clock.now });
@@ -82,6 +83,7 @@ export async function openStage({
     size: { columns, rows },
     sshHosts: () => ['gate', 'bastion.example.com'],
     schema,
+    throwAway,
     terminal: {
       copy: (text) => void copied.push(text),
       notify: (text) => void notified.push(text),

@@ -81,6 +81,22 @@ const shots: Readonly<Record<string, Shot>> = {
     prepare: (stage) => stage.press('a'),
   },
   network: keys('w'),
+  'network-silent': {
+    options: {
+      scenario: {
+        ...workday,
+        router: {
+          gateway: '192.168.1.1',
+          protocols: [],
+          externalAddress: null,
+          mappings: [],
+          model: null,
+          warning: 'it answers neither PCP nor NAT-PMP nor UPnP: switch one on in its settings',
+        },
+      },
+    },
+    prepare: (stage) => stage.press('w'),
+  },
   days: keys('t', 'j'),
   'detail-days': at('web', 'enter', 'tab', 'tab'),
   sessions: keys('S'),
@@ -92,6 +108,8 @@ const shots: Readonly<Record<string, Shot>> = {
     },
   },
   new: keys('n'),
+  settings: keys(','),
+  'settings-probe': keys(',', 'p'),
   'form-local': {
     prepare: async (stage) => {
       await stage.press('n', 'l');
@@ -114,6 +132,13 @@ const shots: Readonly<Record<string, Shot>> = {
       await stage.settle(400);
     },
   },
+  'form-trigger-more': {
+    prepare: async (stage) => {
+      await stage.press('n', 't', 'ctrl+o', 'tab');
+      await stage.type('tcp/6660-6669\ttcp/113\t\t\t\t192.168.1.0/24\t\tla\t2h\t');
+      await stage.settle(400);
+    },
+  },
   'edit-mapping': at('cameras', 'e'),
   'confirm-delete': at('web', 'd'),
   'confirm-kill': at('web', 'enter', 'x'),
@@ -130,6 +155,12 @@ const shots: Readonly<Record<string, Shot>> = {
     },
   },
   paused: keys('p'),
+  'engine-stopped': {
+    prepare: async (stage) => {
+      stage.engine.stop();
+      await stage.settle();
+    },
+  },
   'engine-gone': {
     prepare: async (stage) => {
       stage.engine.kill();

@@ -121,6 +121,70 @@ test('prompts queue, vanish when answered elsewhere, and do not take keys meant 
   expect(stage.scene().context).toBe('form');
 });
 
+test('a question that was put off comes up again for whoever comes to wait for it, and only then', async () => {
+  stage = await openStage({ prompts: true });
+  expect(stage.scene().context).toBe('prompt');
+  await stage.press('esc');
+  expect(stage.scene().context).toBe('overview');
+  stage.engine.change((before) => ({ ...before, warnings: [] }));
+  await stage.settle();
+  expect(stage.scene().context).toBe('overview');
+  // Another forward over the same connection, so the same question.
+  const waits = (enabled: boolean) =>
+    stage?.engine.change((before) => {
+      const { scratch } = before.forwards;
+      if (scratch === undefined) throw new Error('the scenario has no scratch');
+      const config = { ...scratch.config, enabled };
+      return { ...before, forwards: { ...before.forwards, scratch: { ...scratch, config, link: 'laptop' } } };
+    });
+  for (let time = 0; time < 2; time++) {
+    waits(true);
+    await stage.settle();
+    expect(stage.scene().context).toBe('prompt');
+    await stage.press('esc');
+    waits(false);
+    // Stopped and started within one frame.
+    waits(time === 1);
+    await stage.settle();
+    expect(stage.scene().context).toBe(time === 1 ? 'prompt' : 'overview');
+  }
+  await stage.press('esc');
+  for (let i = 0; i < 40 && selectedName() !== 'office'; i++) await stage.press('j');
+  await stage.press('r');
+  stage.engine.change((before) => ({ ...before }));
+  await stage.settle();
+  expect(stage.scene().context).toBe('prompt');
+});
+
+test('a new question of the same host comes up, however soon after the one that was put off', async () => {
+  stage = await openStage({ prompts: true });
+  await stage.press('esc');
+  stage.engine.change((before) => ({ ...before, prompts: before.prompts.map((old) => ({ ...old, id: 'p9' })) }));
+  await stage.settle();
+  expect(stage.scene().context).toBe('prompt');
+});
+
+test.each([
+  [120, 40],
+  [40, 12],
+])(
+  'a host key is told in full and once at %i×%i, with what the server says of it where there is room',
+  async (columns, rows) => {
+    stage = await openStage({ columns, rows });
+    const prompt = {
+      ...unknownHostKey(iso, frozenAt),
+      instructions: `The host is known by other keys: ${'RSA, '.repeat(30)}`,
+    };
+    stage.engine.change((before) => ({ ...before, prompts: [prompt] }));
+    await stage.settle();
+    const text = stage.text();
+    const joined = text.replace(/[^A-Za-z0-9+/]/g, '');
+    expect(joined.split((prompt.fingerprint ?? '').replace('SHA256:', '')).length).toBe(2);
+    expect(text.includes('known by other keys')).toBe(rows === 40);
+    expect(text).toMatch(/trust it\?[\s\S]*enter answer[\s\S]*╰/);
+  },
+);
+
 test.each([
   ['y', 'enter'],
   ['y', 'e', 's', 'enter'],
@@ -143,6 +207,10 @@ test('an engine stopped on purpose is not started again until asked', async () =
   stage.engine.back();
   await stage.settle(5000);
   expect(stage.scene().connection.is).toBe('stopped');
+  expect(stage.text()).toContain('engine stopped, R starts it');
+  expect(stage.text()).not.toContain('waiting');
+  await stage.press('space');
+  expect(stage.text()).toContain('the engine was stopped; R starts it');
   await stage.press('R');
   await stage.settle(500);
   expect(stage.scene().connection.is).toBe('connected');
@@ -226,6 +294,52 @@ test('the palette finds forwards and actions, and says what cannot be done', asy
   await stage.type('mine');
   await stage.press('enter');
   expect(stage.scene().ui.view).toEqual({ is: 'detail', forward: 'minecraft' });
+});
+
+test('what is said to be marked is there, and what of it a filter hides is said', async () => {
+  stage = await openStage();
+  await stage.press('v', 'v');
+  expect(stage.text()).toContain('2 marked');
+  await stage.press('/');
+  await stage.type('web');
+  expect(stage.text()).toContain('2 marked, 1 hidden');
+  await stage.press('esc', 'd', 'y');
+  await stage.settle();
+  expect(stage.text()).not.toContain('marked');
+  await stage.press('u');
+  await stage.settle();
+  expect(stage.text()).toContain('2 marked');
+});
+
+test.each([
+  [80, 24],
+  [40, 12],
+])('the help says all there is to say at %i×%i', async (columns, rows) => {
+  stage = await openStage({ columns, rows });
+  await stage.press('?');
+  let seen = stage.text();
+  for (let i = 0; i < 20; i++) {
+    await stage.press('space');
+    seen += stage.text();
+  }
+  expect(seen).toContain('degraded');
+  expect(seen).toContain('what is sent to them');
+  for (const column of ['name:', 'port:', 'note:']) expect(seen).toContain(column);
+  expect(seen.split('\n').filter((line) => line.startsWith('│') && line.includes('…'))).toEqual([]);
+});
+
+test('the help comes back from its end with the first key', async () => {
+  stage = await openStage({ columns: 80, rows: 24 });
+  await stage.press('?', ...Array<string>(30).fill('space'));
+  const end = /(\d+)-(\d+) of \2 /.exec(stage.text());
+  expect(end).not.toBeNull();
+  await stage.press('k');
+  expect(stage.text()).toContain(`${Number(end?.[1]) - 1}-`);
+  await stage.press('g');
+  expect(stage.text()).toContain('help · overview');
+  expect(stage.text()).toMatch(/ 1-\d+ of/);
+  await stage.press('G');
+  expect(stage.text()).toContain(end?.[0]);
 });
 
 test('sessions are made, renamed, filled and shown', async () => {
@@ -404,6 +518,46 @@ test('settings are changed from the dashboard, and it follows at once', async ()
   expect(stage.text()).not.toContain('●');
 });
 
+test('what the engine reads when it starts, or for what is new, is set from the dashboard too', async () => {
+  stage = await openStage();
+  await stage.press(',', 's');
+  expect(stage.text()).toMatch(/keepalive every +5 /);
+  await stage.press('backspace');
+  await stage.type('soon');
+  await stage.press('enter');
+  expect(stage.text()).toContain('"soon" is not a whole number');
+  expect(stage.scene().context).toBe('ask');
+  await stage.press('ctrl+u');
+  await stage.type('20');
+  await stage.press('enter');
+  expect(stage.text()).toContain('keepalive every: 20, for new connections');
+  for (const [key, text] of [
+    ['w', 'auto'],
+    ['w', '2'],
+    ['m', 'off'],
+    ['p', 'off'],
+    ['u', '250'],
+  ] as const) {
+    await stage.press(',', key, 'ctrl+u');
+    await stage.type(text);
+    await stage.press('enter');
+  }
+  expect(called('saveSettings').map(({ params }) => (params as { patch: unknown }).patch)).toEqual([
+    { keepaliveSeconds: 20 },
+    { workers: 'auto' },
+    { workers: 2 },
+    { metrics: false },
+    { probe: false },
+    { refreshMs: 250 },
+  ]);
+  await stage.resize(40, 12);
+  await stage.press(',', 's');
+  await stage.press('esc', ',', 'up');
+  expect(stage.text()).toContain('metrics: off');
+  expect(stage.text()).not.toContain('theme: auto');
+  expect(stage.text()).toContain('take');
+});
+
 test('where a forward listens is copied as a client takes it', async () => {
   stage = await openStage();
   await stage.press('Y');
@@ -450,4 +604,123 @@ test('shows what a new engine tells, after the one before was lost', async () =>
   expect(stage.text()).not.toContain('told by the old engine');
   expect(stage.text()).toContain('told before anybody looked');
   expect(stage.text()).toContain('told by the new engine');
+});
+
+/** Goes to the field of this label and types into it. */
+async function fill(label: string, text: string) {
+  if (stage === null) throw new Error('no stage');
+  for (let i = 0; i < 40; i++) await stage.press('shift+tab');
+  for (let i = 0; i < 40 && !new RegExp(`▌.. ?${label} `).test(stage.text()); i++) await stage.press('tab');
+  await stage.press('ctrl+u');
+  await stage.type(text);
+}
+
+test('a trigger is given all it can have in the form', async () => {
+  stage = await openStage();
+  await stage.press('n', 't', 'tab');
+  await stage.type('tcp/6660-6669\ttcp/113');
+  expect(stage.text()).not.toContain('calls from');
+  await stage.press('ctrl+o');
+  await fill('calls from', '192.168.1.0/24, 10.0.0.7');
+  await fill('calls to', '198.51.100.7');
+  await fill('second host', 'la');
+  await fill('open at most', '2h');
+  await fill('cut at closing', 'y');
+  await fill('rate at most', '2M');
+  await fill('down again in', '1h');
+  const text = stage.text().replace(/[ │]+/g, ' ');
+  expect(text).toContain('when a host in 192.168.1.0/24 or 10.0.0.7 calls');
+  expect(text).toContain('it goes down by itself at');
+  await stage.press('ctrl+s');
+  expect(called('add')[0]?.params).toMatchObject({
+    forwards: [
+      {
+        kind: 'trigger',
+        from: ['192.168.1.0/24', '10.0.0.7'],
+        to: ['198.51.100.7'],
+        second: 'last',
+        maxOpen: '2h',
+        closeFlows: true,
+        rate: 2_000_000,
+        until: expect.stringMatching(/^2026-11-22T14:4/),
+      },
+    ],
+  });
+});
+
+test('what a form offers is seen while it is picked, however many fields there are', async () => {
+  stage = await openStage({ columns: 80, rows: 24 });
+  await stage.press('n', 't', 'ctrl+o');
+  await fill('second host', '');
+  expect(stage.text()).toContain('first  a second host waits');
+  await stage.resize(40, 12);
+  await stage.press('ctrl+n', 'ctrl+n');
+  expect(stage.text()).toContain(' last  a second');
+});
+
+test('a form has the fields its gateway has a use for, and those that say something', async () => {
+  stage = await openStage();
+  const shown = (label: string) => stage?.text().includes(label);
+  await stage.press('n', 'm', 'ctrl+o');
+  expect([shown('PROXY protocol'), shown('masquerade'), shown('kernel helper')]).toEqual([true, false, false]);
+  await fill('PROXY protocol', 'yes');
+  await fill('by', 'nftables');
+  expect([shown('PROXY protocol'), shown('masquerade'), shown('kernel helper')]).toEqual([true, true, true]);
+  expect(shown('idle flows end')).toBe(false);
+});
+
+test('what a form is not told to change is not sent', async () => {
+  stage = await openStage();
+  const until = new Date(frozenAt + 90_500).toISOString();
+  stage.engine.change((before) => {
+    const { irc } = before.forwards;
+    if (irc?.config.kind !== 'trigger') throw new Error('the scenario has no irc');
+    const config = { ...irc.config, closeFlows: false, rate: 1234, until, from: ['10.0.0.0/8'] };
+    return { ...before, forwards: { ...before.forwards, irc: { ...irc, config } } };
+  });
+  await stage.settle();
+  await stage.press('3', 'e');
+  expect(stage.text()).toMatch(/cut at closing +no/);
+  expect(stage.text()).toMatch(/down again in +2m/);
+  expect(stage.text()).not.toMatch(/second host {2}/);
+  await fill('rate at most', '');
+  await stage.press('ctrl+s');
+  expect(called('edit')[0]?.params).toEqual({ name: 'irc', patch: { rate: null } });
+});
+
+test('ssh options, a login and how often to try it are given in the form', async () => {
+  stage = await openStage();
+  await stage.press('n', 'd', 'ctrl+o', 'ctrl+u');
+  await stage.type('1081\tgate');
+  await fill('clients log in', 'ops:secret');
+  await stage.press('tab');
+  expect(stage.text()).toContain('the file by its whole path');
+  await stage.press('shift+tab');
+  await fill('clients log in', 'ops:/etc/secret');
+  await fill('ssh options', "Compression=yes 'ProxyCommand ssh -W %h:%p x'");
+  await fill('tried every', 'off');
+  await stage.press('ctrl+s');
+  expect(called('add')[0]?.params).toMatchObject({
+    forwards: [
+      {
+        login: { user: 'ops', passwordFile: '/etc/secret' },
+        ssh: { options: ['Compression=yes', 'ProxyCommand=ssh -W %h:%p x'] },
+        probe: false,
+      },
+    ],
+  });
+});
+
+test('leaving is said to end a demo, and to end nothing else', async () => {
+  stage = await openStage();
+  expect(stage.text()).toContain('leave (forwards stay up)');
+  stage.stop();
+  stage = await openStage({ throwAway: true });
+  expect(stage.text()).toContain('leave (the demo ends)');
+  await stage.press('?', ...Array<string>(60).fill('j'));
+  expect(stage.text()).toContain('leave; the demo ends and its home is removed');
+  expect(stage.text()).not.toContain('stay up');
+  await stage.press('esc', ':');
+  await stage.type('leave');
+  expect(stage.text()).toContain('the demo ends');
 });

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
-import { parseMetricsAddress, renderMetrics } from '../../src/engine/metrics.ts';
+import { renderMetrics } from '../../src/engine/metrics.ts';
 import { Forward } from '../../src/model/config.ts';
 import { noCounters } from '../../src/model/flow.ts';
+import { parseMetricsAddress } from '../../src/model/metrics-address.ts';
 import { viewForward } from '../../src/model/snapshot.ts';
 
 test('a scrape has every forward with its counts and its one state', async () => {

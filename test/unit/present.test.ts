@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { Forward } from '../../src/model/config.ts';
 import { noCounters } from '../../src/model/flow.ts';
 import { commandOf } from '../../src/present/command.ts';
-import { explain } from '../../src/present/explain.ts';
+import { explain, explainEnd } from '../../src/present/explain.ts';
 import { asciiGlyphs, glyphsFor, unicodeGlyphs } from '../../src/present/glyphs.ts';
 import { niceCeiling, sparkline } from '../../src/present/graph.ts';
 import { engineAge } from '../../src/present/header.ts';
@@ -108,7 +108,24 @@ const rules: readonly (readonly [string, Record<string, unknown>, readonly strin
     [
       'sallyport trigger game --on udp/27950 --open both/27960,tcp/80-90 --via nftables --idle 10m --second last --from 192.168.1.0/24 --to 203.0.113.0/24 --max-open 2h --close-flows --allow 198.51.100.0/24 --max-flows 5',
     ],
-    'when a host of 192.168.1.0/24 calls out to UDP 27950 in 203.0.113.0/24 through this machine, TCP and UDP 27960 and TCP 80-90 open towards it on the outside of this machine until nothing moved for 10m, or for 2h at most; a second host takes it over; what still runs when it closes is cut; everybody who reaches this machine can connect, but only 198.51.100.0/24 may connect, at most 5 at a time',
+    'when a host in 192.168.1.0/24 calls out to UDP 27950 in 203.0.113.0/24 through this machine, TCP and UDP 27960 and TCP 80-90 open towards it on the outside of this machine until nothing moved for 10m, or for 2h at most; a second host takes it over; what still runs when it closes is cut; everybody who reaches this machine can connect, but only 198.51.100.0/24 may connect, at most 5 at a time',
+  ],
+  [
+    'trigger for some hosts',
+    {
+      kind: 'trigger',
+      name: 'irc',
+      on: { proto: 'tcp', ports: '6667' },
+      open: [{ proto: 'tcp', ports: '113' }],
+      from: ['192.168.1.20/32', '10.0.0.0/8', '2001:db8::7'],
+      to: ['203.0.113.7'],
+      rate: 2_000_000,
+      idleFlow: '10m',
+    },
+    [
+      'sallyport trigger irc --on tcp/6667 --open tcp/113 --via relay --idle 10m --from 192.168.1.20/32 --from 10.0.0.0/8 --from 2001:db8::7 --to 203.0.113.7 --rate 2000000 --idle-flow 10m',
+    ],
+    'when 192.168.1.20 or a host in 10.0.0.0/8 or 2001:db8::7 calls out to TCP 6667 at 203.0.113.7 through a forward of this program, TCP 113 opens towards it on 127.0.0.1 until nothing moved for 10m; a second host waits until it is closed; only programs on this machine can connect, but at most 2 MB/s each way, no longer than 10m without traffic',
   ],
   [
     'trigger on the far side',
@@ -130,6 +147,15 @@ test.each(rules)('%s as a command and as a sentence', (_, given, commands, sente
   const forward = Forward.parse(given);
   expect(commandOf(forward)).toEqual(commands);
   expect(explain(forward)).toBe(sentence);
+});
+
+test('an end is told while it is to come', () => {
+  const web = { kind: 'local', name: 'web', host: 'box', listen: { port: 1 }, target: { host: 'web', port: 80 } };
+  const until = '2026-11-22T13:45:00.000Z';
+  const end = Date.parse(until);
+  expect(explainEnd(Forward.parse(web), end)).toBe('');
+  expect(explainEnd(Forward.parse({ ...web, until }), end - 1)).toContain('goes down by itself at');
+  expect(explainEnd(Forward.parse({ ...web, until }), end)).toBe('');
 });
 
 test('amounts, ages and scales', () => {

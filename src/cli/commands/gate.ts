@@ -1,9 +1,8 @@
 import type { Command } from 'commander';
-import { parseDuration } from '../../model/duration.ts';
+import { parseDuration, someTime } from '../../model/duration.ts';
 import { formatSpan } from '../../present/quantity.ts';
 import { safeText } from '../../present/sanitize.ts';
 import { type Context, done, withEngine } from '../context.ts';
-import { duration } from '../flags/common.ts';
 
 /** `open` and `close`: a trigger by hand. */
 export function registerGate(program: Command, context: Context): void {
@@ -16,7 +15,7 @@ export function registerGate(program: Command, context: Context): void {
     .option('--for <duration>', "how long (default: the trigger's idle time)")
     .option('--json', 'print JSON')
     .action(async (name: string, flags: { host: string; for?: string; json?: boolean }) => {
-      const forMs = flags.for === undefined ? undefined : parseDuration(duration(flags.for));
+      const forMs = flags.for === undefined ? undefined : parseDuration(someTime(flags.for));
       const opened = await withEngine(context, (client) =>
         client.call('openTrigger', { name, host: flags.host, forMs }),
       );

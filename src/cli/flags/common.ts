@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { parseCidr } from '../../model/cidr.ts';
-import { parseDuration } from '../../model/duration.ts';
+import { parseDuration, someTime } from '../../model/duration.ts';
 import { SallyportError } from '../../model/errors.ts';
+import { parseRate } from '../../model/rate.ts';
 import type { Place } from '../paths.ts';
 
 /** The flags `add`, `map`, `trigger` and `edit` share, as typed. */
@@ -63,11 +64,11 @@ export function commonFields(flags: CommonFlags, { now }: Pick<Place, 'now'>): C
   if (flags.maxFlows !== undefined)
     fields.maxFlows = isNone(flags.maxFlows) ? null : count(flags.maxFlows, '--max-flows');
   if (flags.rate !== undefined) fields.rate = isNone(flags.rate) ? null : parseRate(flags.rate);
-  if (flags.idleFlow !== undefined) fields.idleFlow = isNone(flags.idleFlow) ? null : duration(flags.idleFlow);
+  if (flags.idleFlow !== undefined) fields.idleFlow = isNone(flags.idleFlow) ? null : someTime(flags.idleFlow);
   if (flags.for !== undefined) {
     fields.until = isNone(flags.for)
       ? null
-      : new Date(now.getTime() + parseDuration(duration(flags.for))).toISOString();
+      : new Date(now.getTime() + parseDuration(someTime(flags.for))).toISOString();
   }
   if (flags.note !== undefined) fields.note = flags.note === '' ? null : flags.note;
   return fields;
@@ -76,13 +77,6 @@ export function commonFields(flags: CommonFlags, { now }: Pick<Place, 'now'>): C
 /** Takes away what says "none": a new forward has nothing to clear. */
 export function withoutNulls<T extends object>(fields: T): { [K in keyof T]: Exclude<T[K], null> } {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null)) as never;
-}
-
-/** A duration that is more than nothing, as typed. */
-export function duration(text: string): string {
-  if (parseDuration(text) <= 0)
-    throw new SallyportError('bad_value', `"${text}" is no time at all`, 'write it like 30s, 10m or 1h30m');
-  return text.trim();
 }
 
 export function count(text: string, flag: string): number {
@@ -97,20 +91,4 @@ export function waitMs(text: string | undefined, standardSeconds: number): numbe
   if (!/^\d{1,6}(\.\d+)?$/.test(text))
     throw new SallyportError('bad_value', `--wait "${text}": not a number of seconds`, '--wait 30');
   return Number(text) * 1000;
-}
-
-const rateUnits: Record<string, number> = { '': 1, k: 1e3, m: 1e6, g: 1e9, ki: 2 ** 10, mi: 2 ** 20, gi: 2 ** 30 };
-
-/** Bytes per second: `800`, `500k`, `2M`, `1.5MB/s`; k is 1000, Ki 1024. */
-export function parseRate(text: string): number {
-  const found = /^(\d+(?:\.\d+)?)\s*(|[kmg]i?)(?:b)?(?:\/s)?$/i.exec(text.trim());
-  const rate = Math.round(Number(found?.[1]) * (rateUnits[(found?.[2] ?? '').toLowerCase()] ?? Number.NaN));
-  if (!(rate >= 1 && rate <= Number.MAX_SAFE_INTEGER)) {
-    throw new SallyportError(
-      'bad_value',
-      `--rate "${text}": not a number of bytes per second`,
-      'write it like 500k, 2M or 1.5M',
-    );
-  }
-  return rate;
 }

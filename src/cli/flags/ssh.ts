@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { SshOverrides } from '../../model/config.ts';
 import { SallyportError } from '../../model/errors.ts';
 import { parseServicePort } from '../../model/services.ts';
+import { parseSshOption } from '../../model/ssh-option.ts';
 import { absolutePath, type Place } from '../paths.ts';
 import { collect } from './common.ts';
 
@@ -44,17 +45,8 @@ export function sshFields(flags: SshFlags, place: Pick<Place, 'cwd' | 'userHome'
   if (identity !== undefined) fields.identities = identity.map((file) => absolutePath(file, place));
   if (config !== undefined) fields.configFile = config === 'none' ? config : absolutePath(config, place);
   if (compression !== undefined) fields.compression = compression;
-  if (option !== undefined) fields.options = option.map(sshOption);
+  if (option !== undefined) fields.options = option.map(parseSshOption);
   return fields;
-}
-
-/** `Name=value`, `Name = value` and `Name value` as ssh takes them, in one spelling. */
-function sshOption(text: string): string {
-  const found = /^\s*([A-Za-z][A-Za-z0-9]*)\s*(?:=|\s)\s*(.*?)\s*$/.exec(text);
-  if (found === null || found[2] === '') {
-    throw new SallyportError('bad_value', `-o ${text}: not an option`, 'write it like -o ServerAliveInterval=10');
-  }
-  return `${found[1]}=${found[2]}`;
 }
 
 /** A destination as ssh takes it; one that looks like an option is refused, it would become one. */

@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
 import type { Forward, ForwardSchema } from '../../model/config.ts';
+import { someTime } from '../../model/duration.ts';
 import type { ForwardSpec } from '../../model/endpoint.ts';
 import { SallyportError } from '../../model/errors.ts';
 import { checked } from '../checked.ts';
-import { type CommonFlags, commonFields, declareCommon, duration, waitMs, withoutNulls } from '../flags/common.ts';
+import { type CommonFlags, commonFields, declareCommon, waitMs, withoutNulls } from '../flags/common.ts';
 import { declareSpecs, readSpecs, type TypedSpec } from '../flags/specs.ts';
 import { declareSsh, destination, type SshFlags, sshFields } from '../flags/ssh.ts';
 import { absolutePath, type Place } from '../paths.ts';
@@ -77,7 +78,7 @@ function specFields({ kind, listen, target }: ForwardSpec) {
 }
 
 export function readProbe(text: string): string | false {
-  return text === 'off' ? false : duration(text);
+  return text === 'off' ? false : someTime(text);
 }
 
 /** `USER:FILE` of `--login`. */

@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
 import { parseCidr } from '../../model/cidr.ts';
 import type { ForwardSchema, PortSet, Trigger } from '../../model/config.ts';
+import { someTime } from '../../model/duration.ts';
 import { SallyportError } from '../../model/errors.ts';
 import { formatPortRange, parsePortRange } from '../../model/ports.ts';
-import { type CommonFlags, collect, commonFields, declareCommon, duration, withoutNulls } from '../flags/common.ts';
+import { type CommonFlags, collect, commonFields, declareCommon, withoutNulls } from '../flags/common.ts';
 import type { Place } from '../paths.ts';
 import type { NewForwards } from './add.ts';
 import { newForwards } from './map.ts';
@@ -80,14 +81,14 @@ export function triggerFields(flags: TriggerFlags): Partial<Record<keyof Trigger
   return {
     ...(on !== undefined && { on: sets.length === 1 ? sets[0] : sets }),
     ...(open !== undefined && { open: parsePortSets(open, '--open') }),
-    ...(idle !== undefined && { idle: duration(idle) }),
+    ...(idle !== undefined && { idle: someTime(idle) }),
     ...(second !== undefined && { second }),
     ...(via !== undefined && { via }),
     ...(source !== undefined && { source }),
     ...(from !== undefined && { from: list(from) }),
     ...(to !== undefined && { to: list(to) }),
     ...(bind !== undefined && { bind: bind === 'none' ? null : bind }),
-    ...(maxOpen !== undefined && { maxOpen: maxOpen === 'none' ? null : duration(maxOpen) }),
+    ...(maxOpen !== undefined && { maxOpen: maxOpen === 'none' ? null : someTime(maxOpen) }),
     ...(closeFlows && { closeFlows }),
   };
 }

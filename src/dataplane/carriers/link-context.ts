@@ -6,7 +6,8 @@ import type { Link } from './carrier.ts';
 
 /** What a link needs from, and tells to, whoever keeps it. */
 export interface LinkContext {
-  readonly timings: LinkTimings;
+  /** As they are now: each connection asks when it is made. */
+  timings(): LinkTimings;
   /** The link this one runs over (a jump host), or null. */
   readonly via: Link | null;
   report(status: LinkStatus): void;

@@ -65,7 +65,7 @@ function listForNobody(forward: Forward): string | null {
   if (allow.length === 0 || kind === 'remote') return null;
   const ssh = kind === 'local' || kind === 'dynamic';
   if (!ssh && forward.via !== 'relay') return null;
-  if (ssh && 'path' in forward.listen) return null;
+  if (ssh && 'socket' in forward.listen) return null;
   const bind = bindOf(forward) ?? (ssh ? 'localhost' : '127.0.0.1');
   if (listReaches(bind, allow)) return null;
   return `nobody on the allow list can get to ${bind}, where it listens: ${ssh ? 'ADDRESS:PORT' : '--bind'} names another address`;

@@ -1,15 +1,29 @@
+import { toFailure } from '../../model/errors.ts';
 import { namePattern, nameRule } from '../../model/names.ts';
 import type { Overlay } from '../state.ts';
 import { insertText } from '../text-field.ts';
+import { helpReach } from '../widgets/help/view.ts';
+import { helpSize } from '../widgets/overlay.ts';
 import { paletteEntries, searchPalette } from '../widgets/palette/entries.ts';
 import { emptyPalette } from '../widgets/palette/state.ts';
 import { type Core, topOverlay } from './core.ts';
+import { readSetting, type TypedSetting } from './settings.ts';
 
 /** The questions whose answer is a session's name: one that cannot be is said while it can still be mended. */
 const namesSession: ReadonlySet<string> = new Set(['session-new', 'session-rename', 'move']);
 
 /** What the questions, the chooser, the help and the palette do. */
 export function dialogActions(core: Core) {
+  const saveSetting = (setting: TypedSetting, text: string) => {
+    try {
+      const { patch, done } = readSetting(setting, text);
+      core.act({ do: 'close' });
+      core.perform({ do: 'settings', patch, done });
+    } catch (error) {
+      const { message, hint } = toFailure(error);
+      core.say(hint === '' ? message : `${message}; ${hint}`, 'bad');
+    }
+  };
   return {
     open(overlay: Overlay) {
       core.act({ do: 'open', overlay });
@@ -19,7 +33,13 @@ export function dialogActions(core: Core) {
     },
     scrollHelp(by: number) {
       const help = topOverlay(core, 'help');
-      if (help !== null) core.act({ do: 'update', overlay: { ...help, scroll: Math.max(0, help.scroll + by) } });
+      if (help === null) return;
+      const scene = core.scene();
+      const { width, height } = helpSize(scene);
+      // From where it stands on this screen, which may have grown; else the way back begins beyond the end.
+      const reach = helpReach(scene, width, height);
+      const scroll = Math.max(0, Math.min(reach, Math.min(reach, help.scroll) + by));
+      core.act({ do: 'update', overlay: { ...help, scroll } });
     },
     confirmed() {
       const asked = topOverlay(core, 'confirm');
@@ -95,6 +115,7 @@ export function dialogActions(core: Core) {
       const text = ask?.field.text.trim() ?? '';
       if (ask === null || text === '') return;
       if (namesSession.has(ask.purpose.for) && !namePattern.test(text)) return core.say(nameRule, 'bad');
+      if (ask.purpose.for === 'setting') return saveSetting(ask.purpose.setting, text);
       core.act({ do: 'close' });
       switch (ask.purpose.for) {
         case 'session-new':

@@ -3,10 +3,11 @@ import { toFailure } from '../../model/errors.ts';
 import { shellSplit } from '../../model/shell-words.ts';
 import { count } from '../../present/quantity.ts';
 import { emptyField, fieldOf } from '../text-field.ts';
-import { buildForward, fewFields, startForm, suggestName, textsOf, toggleMore } from '../widgets/form/build.ts';
-import { completionsFor } from '../widgets/form/completions.ts';
+import { buildForward, suggestName } from '../widgets/form/build.ts';
+import { completionsFor, fixedChoices } from '../widgets/form/completions.ts';
 import type { FieldId } from '../widgets/form/fields.ts';
 import { allForwards, applyPreset } from '../widgets/form/preset.ts';
+import { arrangeFields, startForm, textsOf, toggleMore } from '../widgets/form/start.ts';
 import {
   type Built,
   currentField,
@@ -22,7 +23,12 @@ import { type Core, topOverlay } from './core.ts';
 
 const previewDelayMs = 150;
 /** Fields that take one of a known few; what is begun there, tab finishes. */
-const tabCompletes: ReadonlySet<FieldId> = new Set(['host', 'session', 'preset', 'via', 'proto']);
+const tabCompletes: ReadonlySet<FieldId> = new Set([
+  'host',
+  'session',
+  'preset',
+  ...(Object.keys(fixedChoices) as FieldId[]),
+]);
 
 /** Defining and editing a forward. */
 export function formActions(core: Core) {
@@ -38,16 +44,21 @@ export function formActions(core: Core) {
   const put = (given: FormState) => {
     const before = topOverlay(core, 'form');
     const changed = before !== null && textIn(before, 'preset') !== textIn(given, 'preset');
-    const form = changed ? applyPreset(given) : given;
+    const filled = changed ? applyPreset(given) : given;
+    // Another gateway can do other things.
+    const form = before !== null && textIn(before, 'via') !== textIn(filled, 'via') ? arrangeFields(filled) : filled;
     const taken = core.scene().views.map(({ name }) => name);
     const named = form.named ? form : { ...form, fields: { ...form.fields, name: fieldOf(suggestName(form, taken)) } };
-    const built = buildForward(named, schema);
-    core.act({ do: 'update', overlay: { is: 'form', ...named, built } });
+    const built = buildForward(named, schema, core.clock.now());
+    // What the engine said about another forward is no longer true.
+    const same = before !== null && questionOf(before.built.forward) === questionOf(built.forward);
+    core.act({ do: 'update', overlay: { is: 'form', ...named, built, preview: same ? named.preview : null } });
     check(named, built);
   };
   /** Asks the engine what the forward would meet, a moment after the last key. */
   const check = (form: FormState, { forward }: Built) => {
-    const question = JSON.stringify(forward);
+    // A time to go down in is counted anew with every key, and changes nothing of what the forward would meet.
+    const question = questionOf(forward);
     if (question === asked) return;
     asked = question;
     cancelPreview();
@@ -59,7 +70,7 @@ export function formActions(core: Core) {
       connection.client.call('preview', { forward, ...replacing }).then(
         (preview) => {
           const current = topOverlay(core, 'form');
-          if (current !== null && JSON.stringify(current.built.forward) === question) {
+          if (current !== null && questionOf(current.built.forward) === question) {
             core.act({ do: 'update', overlay: { ...current, preview } });
           }
         },
@@ -71,11 +82,8 @@ export function formActions(core: Core) {
     const form = topOverlay(core, 'form');
     if (form === null || form.sent) return;
     const next = edit(form);
-    if (next !== form) put(next === form ? next : withoutStale(form, next));
+    if (next !== form) put(next);
   };
-  /** What the engine said about another text is no longer true. */
-  const withoutStale = (before: FormState, after: FormState): FormState =>
-    before.fields === after.fields ? after : { ...after, preview: null };
   const openForm = (opened: FormState) => {
     const form = { ...opened, hosts: opened.order.includes('host') ? core.sshHosts() : [] };
     asked = '';
@@ -90,7 +98,7 @@ export function formActions(core: Core) {
       void core.schema.then(save);
       return;
     }
-    const { forward, errors, missing } = buildForward(form, schema);
+    const { forward, errors, missing } = buildForward(form, schema, core.clock.now());
     if (forward === null) {
       const wrong = form.order.findIndex((id) => errors[id] !== undefined || missing.includes(id));
       const id = form.order[wrong];
@@ -150,7 +158,7 @@ export function formActions(core: Core) {
           return;
         }
         if (topOverlay(core, 'form') !== null) core.act({ do: 'close' });
-        openForm(prefilled(first));
+        openForm(prefilled(first, core.clock.now()));
         if (add.length > 1) core.say(`that line has ${add.length} forwards; this is the first`, 'busy');
       },
       (error: unknown) => core.say(toFailure(error).message, 'bad'),
@@ -160,12 +168,12 @@ export function formActions(core: Core) {
   return {
     openForm: (kind: ForwardKind, edit?: string) => {
       const config = edit === undefined ? null : (core.scene().picture?.snapshot.forwards[edit]?.config ?? null);
-      openForm(startForm(config?.kind ?? kind, config));
+      openForm(startForm(config?.kind ?? kind, config, core.clock.now()));
     },
     edit() {
       const name = core.scene().forward?.name;
       const config = name === undefined ? undefined : core.scene().picture?.snapshot.forwards[name]?.config;
-      if (config !== undefined) openForm(startForm(config.kind, config));
+      if (config !== undefined) openForm(startForm(config.kind, config, core.clock.now()));
     },
     askSshLine() {
       core.act({
@@ -209,13 +217,15 @@ export function formActions(core: Core) {
 }
 
 /** A form for a new forward with everything another one has. */
-function prefilled(forward: Forward): FormState {
-  const form = startForm(forward.kind, null);
-  const texts = textsOf(forward);
+function prefilled(forward: Forward, now: number): FormState {
+  const form = startForm(forward.kind, null, now);
+  const texts = textsOf(forward, now);
   const fields = { ...form.fields };
   for (const id of Object.keys(fields) as (keyof typeof fields)[]) if (texts[id]) fields[id] = fieldOf(texts[id]);
-  return { ...form, fields, order: fewFields(forward.kind, false, texts), named: true, base: forward };
+  return arrangeFields({ ...form, fields, named: true, base: forward });
 }
+
+const questionOf = (forward: Forward | null) => JSON.stringify({ ...forward, until: null });
 
 /** The top-level keys that differ; null takes one away. */
 function patchOf(before: Forward, after: Forward): Record<string, unknown> {

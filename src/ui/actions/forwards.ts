@@ -1,25 +1,12 @@
-import type { Prompt } from '../../model/host.ts';
-import type { LinkEntry, Snapshot } from '../../model/snapshot.ts';
 import { commandOf } from '../../present/command.ts';
 import { clientAddress } from '../../present/endpoint.ts';
 import { count } from '../../present/quantity.ts';
 import { safeText } from '../../present/sanitize.ts';
 import { actedOn } from '../acted-on.ts';
+import { promptOf } from '../put-off.ts';
 import { withFilter } from '../state.ts';
 import { emptyField, fieldOf } from '../text-field.ts';
 import type { Core } from './core.ts';
-
-/** The question a forward waits for: its own link's, or that of a host on the way. */
-function promptOf({ forwards, links, prompts }: Snapshot, name: string): Prompt | undefined {
-  for (let at = forwards[name]?.link ?? null; at !== null; ) {
-    const link: LinkEntry | undefined = links[at];
-    const id = link?.status.is === 'waiting' ? link.status.prompt : null;
-    const found = prompts.find((prompt) => prompt.id === id || prompt.link === at);
-    if (found !== undefined) return found;
-    at = link?.spec.via ?? null;
-  }
-  return undefined;
-}
 
 /** Acting on the forwards, flows and sessions under the cursor. */
 export function forwardActions(core: Core) {
@@ -45,7 +32,7 @@ export function forwardActions(core: Core) {
       if (forward === null) return;
       const prompt = picture === null ? undefined : promptOf(picture.snapshot, forward.name);
       if (forward.state === 'waiting' && prompt !== undefined && ui.putOff.has(prompt.id)) {
-        core.set({ putOff: new Set([...ui.putOff].filter((id) => id !== prompt.id)) });
+        core.set({ putOff: new Map([...ui.putOff].filter(([id]) => id !== prompt.id)) });
         return;
       }
       core.act({ do: 'go', view: { is: 'detail', forward: forward.name } });

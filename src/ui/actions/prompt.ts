@@ -1,4 +1,5 @@
 import { toFailure } from '../../model/errors.ts';
+import { putOffPrompt } from '../put-off.ts';
 import {
   answerOf,
   movePrompt,
@@ -65,10 +66,10 @@ export function promptActions(core: Core) {
     toggleRemember: () => update((state) => ({ ...state, remember: state.remember === 'once' ? 'engine' : 'once' })),
     answerPrompt: answer,
     putOffPrompt() {
-      const { prompt, ui } = core.scene();
+      const { prompt, ui, picture, views } = core.scene();
       cancelYes();
-      if (prompt === null) return;
-      core.set({ putOff: new Set([...ui.putOff, prompt.id]), prompt: null });
+      if (prompt === null || picture === null) return;
+      core.set({ putOff: putOffPrompt(ui.putOff, prompt.id, picture.snapshot, views), prompt: null });
       core.say('put off; enter on its row brings it back');
     },
   };

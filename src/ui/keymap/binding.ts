@@ -10,6 +10,8 @@ export interface Binding {
   readonly label: string;
   /** One sentence for help and docs. */
   readonly help: string;
+  /** The same where nothing outlives the dashboard, if that makes it untrue. */
+  readonly throwAwayHelp?: string;
   /** True, or why not now. */
   readonly enabled: (scene: Scene) => true | string;
   readonly run: (actions: Actions, key: KeyName) => void;
@@ -33,8 +35,16 @@ export const views: readonly Context[] = [
   'sessions',
 ];
 
+/** What a key does, as it is true here. */
+export const helpOf = ({ help, throwAwayHelp }: Binding, { throwAway }: Pick<Scene, 'throwAway'>): string =>
+  throwAway ? (throwAwayHelp ?? help) : help;
+
+/** Why nothing can be asked of the engine. */
+export const engineMissing = ({ is }: Scene['connection']): string =>
+  is === 'stopped' ? 'the engine was stopped; R starts it' : 'the engine is not there';
+
 export const always: Test = () => true;
-export const needsEngine: Test = (scene) => scene.connection.is === 'connected' || 'the engine is not there';
+export const needsEngine: Test = ({ connection }) => connection.is === 'connected' || engineMissing(connection);
 export const needsForward: Test = (scene) => scene.forward !== null || 'no forward is selected';
 
 /** All of these; the first that says no says why. */

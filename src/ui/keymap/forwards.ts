@@ -1,5 +1,5 @@
 import { historyRanges } from '../../model/reports.ts';
-import { actedOn } from '../acted-on.ts';
+import { actedOn, markedForwards } from '../acted-on.ts';
 import { always, type Binding, both, needsEngine, needsForward, next, onForward, views } from './binding.ts';
 
 export const forwardKeys: readonly Binding[] = [
@@ -80,7 +80,7 @@ export const forwardKeys: readonly Binding[] = [
     contexts: ['overview'],
     label: 'unmark',
     help: 'take all marks away',
-    enabled: (scene) => scene.ui.marks.size > 0 || 'nothing is marked',
+    enabled: (scene) => markedForwards(scene).length > 0 || 'nothing is marked',
     run: (a) => a.set({ marks: new Set() }),
   },
   {

@@ -10,7 +10,7 @@ import { deviceColumns, routerColumns, routerSummary } from '../../present/netwo
 import { type PanelTitle, panel } from '../../present/panel.ts';
 import { count } from '../../present/quantity.ts';
 import { sessionColumns, sessionRows } from '../../present/sessions.ts';
-import { stateLooks } from '../../present/states.ts';
+import { type ColourRole, stateLooks } from '../../present/states.ts';
 import { flowsOf, type Scene, shownAudit, shownEvents, shownHosts } from '../scene.ts';
 import { filterOf } from '../state.ts';
 import { listLines } from './list.ts';
@@ -170,22 +170,25 @@ export function networkLines(scene: Scene, width: number, height: number): Line[
   const mappings = router.value?.mappings ?? [];
   const seen = devices.value ?? [];
   const at = place?.index ?? -1;
+  const summary = router.value === null ? (router.error ?? 'asking the router') : routerSummary(router.value);
+  const warning = router.value?.warning ?? '';
+  const role = router.error === null ? 'plain' : 'bad';
+  const told = (text: string, as: ColourRole) => wrapText(text, width - 1).map((line): Line => [seg(` ${line}`, as)]);
+  // A low screen has its rows for the lists.
+  const head: readonly Line[] =
+    height < 14
+      ? [[seg(` ${summary}`, role), seg(`  ${warning}`, 'busy')]]
+      : [...told(summary, role), ...(warning === '' ? [] : told(warning, 'busy'))];
   const [routerRows = 0, deviceRows = 0] = shareRows(
     [Math.max(1, mappings.length), Math.max(1, seen.length)],
-    height - 7,
+    height - 6 - head.length,
     at < mappings.length ? 0 : 1,
   );
-  const summary = router.value === null ? (router.error ?? 'asking the router') : routerSummary(router.value);
-  const warning = router.value?.warning;
-  const head: Line = [
-    seg(` ${summary}`, router.error === null ? 'plain' : 'bad'),
-    seg(warning ? `  ${warning}` : '', 'busy'),
-  ];
   return [
-    head,
+    ...head,
     ...listLines({
       title: {
-        left: `router ${glyphs.dot} ${count(mappings.length, 'mapping')}`,
+        left: router.value === null ? 'router' : `router ${glyphs.dot} ${count(mappings.length, 'mapping')}`,
         focused: at >= 0 && at < mappings.length,
       },
       columns: routerColumns,
@@ -194,10 +197,13 @@ export function networkLines(scene: Scene, width: number, height: number): Line[
       width,
       height: routerRows + 3,
       glyphs,
-      empty: 'no mapping',
+      empty: router.value === null ? '' : 'no mapping',
     }),
     ...listLines({
-      title: { left: `devices ${glyphs.dot} ${seen.length}`, focused: at >= mappings.length },
+      title: {
+        left: devices.value === null ? 'devices' : `devices ${glyphs.dot} ${seen.length}`,
+        focused: at >= mappings.length,
+      },
       columns: deviceColumns,
       rows: seen,
       at: at - mappings.length,

@@ -6,6 +6,7 @@ import { type Group, groups, groupTitles } from '../../present/kinds.ts';
 import { fitLine, type Line, onBack, seg } from '../../present/line.ts';
 import { centred, panel, panelBottom, panelRow, panelTop } from '../../present/panel.ts';
 import { formatRate } from '../../present/quantity.ts';
+import { markedForwards } from '../acted-on.ts';
 import type { Scene } from '../scene.ts';
 import { filterOf } from '../state.ts';
 import { listLines } from './list.ts';
@@ -97,7 +98,7 @@ function groupPanel(scene: Scene, group: Group, width: number, height: number, c
   const notes = [
     focused && ui.sort !== 'config' ? `sort ${sortNames[ui.sort]}` : '',
     focused && filter !== '' ? `filter ${filter}` : '',
-    focused && ui.marks.size > 0 ? `${ui.marks.size} marked` : '',
+    focused ? markNote(scene) : '',
     more,
   ].filter((note) => note !== '');
   const right = notes.join(` ${glyphs.dot} `);
@@ -120,6 +121,14 @@ function groupPanel(scene: Scene, group: Group, width: number, height: number, c
     ...body.map((line) => panelRow(line, width, glyphs, focused)),
     panelBottom(width, glyphs, focused),
   ];
+}
+
+/** `2 marked`; what acts on them acts also on those a filter hides. */
+function markNote(scene: Scene): string {
+  const marked = markedForwards(scene);
+  const shown = new Set(scene.ids);
+  const hidden = marked.filter((name) => !shown.has(name)).length;
+  return marked.length === 0 ? '' : `${marked.length} marked${hidden === 0 ? '' : `, ${hidden} hidden`}`;
 }
 
 function emptyLine({ glyphs, counts }: Scene, group: Group, width: number): Line {

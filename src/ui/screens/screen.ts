@@ -28,7 +28,7 @@ export function screenLines(scene: Scene): Line[] {
       now: scene.now,
       paused: scene.paused,
       warnings: scene.picture?.snapshot.warnings.length ?? 0,
-      engine: scene.connection.is === 'stopped' ? 'gone' : scene.connection.is,
+      engine: scene.connection.is,
     },
     columns,
     scene.glyphs,

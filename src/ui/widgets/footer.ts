@@ -48,13 +48,14 @@ export function footerLine(scene: Scene, width: number): Line {
 
 /** As many keys of the context as fit, the most useful first, help and leaving always. */
 export function keyList(scene: Scene, width: number): Line {
-  const { glyphs, context } = scene;
+  const { glyphs, context, throwAway } = scene;
+  const after = throwAway ? 'the demo ends' : 'forwards stay up';
   const listed = bindingsIn(context)
     .filter(({ footer, footerIn }) => footer !== undefined && footerIn?.includes(context) !== false)
     .sort((a, b) => (a.footer ?? 0) - (b.footer ?? 0));
   const item = (binding: (typeof listed)[number], long: boolean): Segment[] => [
     seg(keyLabel(binding.keys[0] ?? '', glyphs.ascii), binding.enabled(scene) === true ? 'key' : 'dim', true),
-    seg(` ${binding.label}${long && binding.id === 'quit' ? ' (forwards stay up)' : ''}`, 'dim'),
+    seg(` ${binding.label}${long && binding.id === 'quit' ? ` (${after})` : ''}`, 'dim'),
   ];
   const gap = seg(width >= 70 ? ` ${glyphs.dot} ` : '  ', 'frame');
   for (const long of [true, false]) {

@@ -13,10 +13,19 @@ export interface Placed {
   readonly top: number;
 }
 
+/** Columns and rows the help has. */
+export const helpSize = ({ size }: Pick<Scene, 'size'>) => ({
+  width: widthOf(88, size.columns),
+  height: size.rows - 2,
+});
+
+/** Narrow screens have no columns to leave free. */
+const widthOf = (most: number, columns: number) => Math.min(most, columns - (columns >= 60 ? 4 : 0));
+
 /** The overlay and its place on a screen of this size; null when there is none. */
 export function overlayOn(scene: Scene, columns: number, rows: number): Placed | null {
   const body = rows - 2;
-  const wide = (most: number) => Math.min(most, columns - (columns >= 60 ? 4 : 0));
+  const wide = (most: number) => widthOf(most, columns);
   const place = (lines: readonly Line[], width: number): Placed => {
     const shown = lines.slice(0, body);
     return {
@@ -36,7 +45,7 @@ export function overlayOn(scene: Scene, columns: number, rows: number): Placed |
     case 'confirm':
       return place(confirmLines(scene, overlay, wide(56)), wide(56));
     case 'choose':
-      return place(chooseLines(scene, overlay, wide(84)), wide(84));
+      return place(chooseLines(scene, overlay, wide(84), body), wide(84));
     case 'ask':
       return place(askLines(scene, overlay, wide(64)), wide(64));
     case 'palette':

@@ -1,12 +1,12 @@
 import { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
-import { parseRate } from '../../../src/cli/flags/common.ts';
 import { type AddFlags, declareAdd, readAdd } from '../../../src/cli/requests/add.ts';
 import { editPatch } from '../../../src/cli/requests/edit.ts';
 import { parseInternal, readMap } from '../../../src/cli/requests/map.ts';
 import { parsePortSets, readTrigger } from '../../../src/cli/requests/trigger.ts';
 import { Forward } from '../../../src/model/config.ts';
 import { SallyportError } from '../../../src/model/errors.ts';
+import { parseRate } from '../../../src/model/rate.ts';
 
 const place = { cwd: '/work', userHome: '/home/ops', now: new Date('2026-11-22T12:00:00.000Z') };
 const add = (...words: string[]) => {

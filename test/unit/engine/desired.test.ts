@@ -54,3 +54,14 @@ it('drops what ssh(1) options would say once an edit leaves none of them', () =>
   expect(desired.edit('web', { ssh: { user: 'me' } })).toMatchObject({ ssh: { user: 'me' } });
   expect(desired.edit('web', { ssh: { user: null } })).not.toHaveProperty('ssh');
 });
+
+it('takes a setting only as it can be, and metrics on loopback alone', () => {
+  const desired = createDesired(openConfigFile(mkdtempSync(path.join(dir, 'other-'))), () => {});
+  desired.saveSettings({ workers: 2, metrics: '127.0.0.1:9464' });
+  expect(() => desired.saveSettings({ workers: 0 })).toThrow('workers');
+  expect(() => desired.saveSettings({ metrics: '0.0.0.0:9464' })).toThrow('metrics cannot be served on 0.0.0.0');
+  expect(() => desired.saveSettings({ metrics: 'here' })).toThrow('"here" is not an address and a port');
+  expect(desired.config().settings).toMatchObject({ workers: 2, metrics: '127.0.0.1:9464' });
+  desired.saveSettings({ metrics: false });
+  expect(desired.config().settings.metrics).toBe(false);
+});

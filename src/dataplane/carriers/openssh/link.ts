@@ -148,7 +148,7 @@ class OpensshLink implements ManagedLink {
       );
       master = new Master({
         ssh,
-        args: masterArgs(this.spec, this.context.timings, controlPath),
+        args: masterArgs(this.spec, this.context.timings(), controlPath),
         controlPath,
         env: askpassEnvironment(questionsPath, process.env),
         asking: () => this.asker.asking,

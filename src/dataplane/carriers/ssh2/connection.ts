@@ -20,6 +20,8 @@ export interface ConnectionParts {
   readonly peer: Connection['peer'];
   /** Far listeners that earlier connections of the link lost. */
   readonly earlier: Set<string>;
+  /** How it is kept alive. */
+  readonly keepalive: { readonly intervalMs: number; readonly count: number };
   readonly onRtt: (rttMs: number) => void;
 }
 
@@ -36,7 +38,7 @@ export class Ssh2Connection implements Connection {
   private lose!: (reason: SallyportError) => void;
 
   constructor(parts: ConnectionParts) {
-    const { client, transport, settings } = parts;
+    const { client, transport, settings, keepalive } = parts;
     this.client = client;
     this.transport = transport;
     this.peer = parts.peer;
@@ -48,14 +50,13 @@ export class Ssh2Connection implements Connection {
       startKeepalive({
         client: internals(client),
         bytesRead: transport.bytesRead,
-        intervalMs: settings.aliveMs,
-        count: settings.aliveCount,
+        ...keepalive,
         onRtt: (rttMs) => {
           this.budget.observe(rttMs);
           parts.onRtt(rttMs);
         },
         onDead: () => {
-          const seconds = Math.round((settings.aliveMs * settings.aliveCount) / 1000);
+          const seconds = Math.round((keepalive.intervalMs * keepalive.count) / 1000);
           this.end(new SallyportError('host_lost', `${settings.spec.dest} went silent for ${seconds} s`));
         },
       }),

@@ -32,7 +32,7 @@ class Ssh2Link implements ManagedLink {
       report: (status) => context.report(status),
       connect: (attempt) => {
         // Inside the try, so that a bad option fails the link and not whoever made it.
-        settings ??= linkSettings(spec, context.timings);
+        settings ??= linkSettings(spec);
         return connectSsh2(
           {
             settings,
@@ -106,7 +106,7 @@ class Ssh2Link implements ManagedLink {
 function tellingOnce(context: LinkContext): LinkContext {
   const told = new Set<string>();
   return {
-    timings: context.timings,
+    timings: () => context.timings(),
     via: context.via,
     report: (status) => context.report(status),
     prompt: (prompt) => context.prompt(prompt),

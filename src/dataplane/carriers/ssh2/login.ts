@@ -13,6 +13,7 @@ import { checkHostKey } from './host-check.ts';
 import { gateIdent } from './ident-gate.ts';
 import { internals } from './internals.ts';
 import { chooseRsaSignature } from './rsa-signatures.ts';
+import { keepaliveOf } from './settings.ts';
 import type { Transport } from './transport.ts';
 
 /** A server that is silent for this long during the log-in is not thinking about it. */
@@ -236,13 +237,14 @@ export class Login {
   private ready(): void {
     this.phase = 'up';
     clearTimeout(this.watchdog);
-    const { settings, earlierListeners, onRtt } = this.parts;
+    const { settings, context, earlierListeners, onRtt } = this.parts;
     this.connection = new Ssh2Connection({
       client: this.client,
       transport: this.transport,
       settings,
       peer: { address: this.transport.address, ...this.negotiated, serverVersion: this.serverVersion },
       earlier: earlierListeners,
+      keepalive: keepaliveOf(settings.spec, context.timings()),
       onRtt,
     });
     this.finish();

@@ -18,8 +18,12 @@ export interface KeyPair {
 
 /** A fresh ed25519 pair. */
 export function makeKeyPair(comment: string): KeyPair {
-  const { private: privateKey, public: publicKey } = ssh2.utils.generateKeyPairSync('ed25519', { comment });
-  return { privateKey, publicKey };
+  for (;;) {
+    const { private: privateKey, public: publicKey } = ssh2.utils.generateKeyPairSync('ed25519', { comment });
+    // ssh2 drops the leading zeros of the public part: one pair in 256 is cut short, and it cannot read that itself.
+    const readable = [privateKey, publicKey].every((text) => !(ssh2.utils.parseKey(text) instanceof Error));
+    if (readable) return { privateKey, publicKey };
+  }
 }
 
 export interface ServerOptions {

@@ -19,8 +19,6 @@ export interface LinkSettings {
   readonly proxyCommand: string | null;
   /** For the connection and the handshake together. */
   readonly connectMs: number;
-  readonly aliveMs: number;
-  readonly aliveCount: number;
   /** Bytes and milliseconds after which new keys are negotiated; 0 leaves it to the server. */
   readonly rekey: { readonly bytes: number; readonly ms: number };
   readonly updateHostKeys: boolean;
@@ -29,7 +27,7 @@ export interface LinkSettings {
 }
 
 /** @throws SallyportError `host_config` or `unsupported` */
-export function linkSettings(spec: LinkSpec, timings: LinkTimings): LinkSettings {
+export function linkSettings(spec: LinkSpec): LinkSettings {
   const { options } = spec;
   const values = tokenValues(spec.dest, options);
   const port = Number(values.port);
@@ -38,7 +36,6 @@ export function linkSettings(spec: LinkSpec, timings: LinkTimings): LinkSettings
   }
   const family = optionText(options, 'addressfamily').toLowerCase();
   const proxy = optionText(options, 'proxycommand');
-  const aliveSeconds = optionSeconds(options, 'serveraliveinterval', 0);
   const [bytes, seconds] = optionWords(options, 'rekeylimit').map(Number);
   return {
     spec,
@@ -51,15 +48,16 @@ export function linkSettings(spec: LinkSpec, timings: LinkTimings): LinkSettings
     tcpKeepAlive: optionOn(options, 'tcpkeepalive', true),
     proxyCommand: proxy === '' ? null : expandTokens(proxy, values),
     connectMs: optionSeconds(options, 'connecttimeout', 10) * 1000,
-    aliveMs: (aliveSeconds || timings.keepaliveSeconds) * 1000,
-    aliveCount: Math.max(
-      1,
-      aliveSeconds === 0
-        ? timings.keepaliveCount
-        : optionNumber(options, 'serveralivecountmax', timings.keepaliveCount),
-    ),
     rekey: { bytes: bytes || 0, ms: (seconds || 0) * 1000 },
     updateHostKeys: optionOn(options, 'updatehostkeys', false),
     jump: optionText(options, 'proxyjump').split(',').at(-1) ?? '',
   };
+}
+
+/** How often the peer is asked for life, and how many unanswered questions mean that it is dead. */
+export function keepaliveOf({ options }: LinkSpec, timings: LinkTimings): { intervalMs: number; count: number } {
+  const seconds = optionSeconds(options, 'serveraliveinterval', 0);
+  if (seconds === 0) return { intervalMs: timings.keepaliveSeconds * 1000, count: Math.max(1, timings.keepaliveCount) };
+  const count = optionNumber(options, 'serveralivecountmax', timings.keepaliveCount);
+  return { intervalMs: seconds * 1000, count: Math.max(1, count) };
 }

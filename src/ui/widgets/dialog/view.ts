@@ -2,15 +2,16 @@
 import { fitLine, type Line, onBack, seg, wrapText } from '../../../present/line.ts';
 import { panel } from '../../../present/panel.ts';
 import type { Scene } from '../../scene.ts';
+import { windowOf } from '../../screens/window.ts';
 import type { Overlay } from '../../state.ts';
 import { fieldLine } from '../field.ts';
 import { keyList } from '../footer.ts';
 
 type Of<K extends Overlay['is']> = Extract<Overlay, { is: K }>;
 
-const framed = (scene: Scene, title: string, lines: readonly Line[], width: number) =>
+const framed = (scene: Scene, title: string, lines: readonly Line[], width: number, right = '') =>
   panel(
-    { left: title, focused: true },
+    { left: title, right, focused: true },
     [...lines.map((line): Line => [seg(' '), ...line]), [], keyList(scene, width - 2)],
     width,
     scene.glyphs,
@@ -21,7 +22,7 @@ export function confirmLines(scene: Scene, { title, lines }: Of<'confirm'>, widt
   return framed(scene, title, text, width);
 }
 
-export function chooseLines(scene: Scene, { title, choices, at }: Of<'choose'>, width: number): Line[] {
+export function chooseLines(scene: Scene, { title, choices, at }: Of<'choose'>, width: number, height: number): Line[] {
   const { glyphs } = scene;
   const label = Math.max(...choices.map((choice) => choice.label.length));
   const rows = choices.map((choice, i): Line => {
@@ -33,10 +34,13 @@ export function chooseLines(scene: Scene, { title, choices, at }: Of<'choose'>, 
     ];
     return i === at ? onBack(fitLine(line, width - 3), 'select') : line;
   });
-  return framed(scene, title, rows, width);
+  const { from, to } = windowOf(rows.length, at, Math.max(1, height - 4));
+  const right = to - from < rows.length ? `${from + 1}-${to} of ${rows.length}` : '';
+  return framed(scene, title, rows.slice(from, to), width, right);
 }
 
-export function askLines(scene: Scene, { title, label, field }: Of<'ask'>, width: number): Line[] {
+export function askLines(scene: Scene, { title, label, field, hint }: Of<'ask'>, width: number): Line[] {
   const line: Line = [seg(`${label}  `, 'accent'), ...fieldLine(field, width - label.length - 8, { focused: true })];
-  return framed(scene, title, [line], width);
+  const below = hint === undefined ? [] : wrapText(hint, width - 4).map((text): Line => [seg(text, 'dim')]);
+  return framed(scene, title, [line, ...below], width);
 }

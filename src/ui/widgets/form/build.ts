@@ -1,21 +1,18 @@
-// From what is typed to a forward, and back. Pure; what is wrong is said by field.
+// From what is typed to a forward. Pure; what is wrong is said by field.
 import { isIPv6 } from 'node:net';
-import type { Forward, ForwardKind, ForwardSchema, Listen } from '../../../model/config.ts';
-import { type ForwardSpec, formatEndpoint, parseForwardSpec } from '../../../model/endpoint.ts';
+import type { ForwardSchema } from '../../../model/config.ts';
+import { type ForwardSpec, parseForwardSpec } from '../../../model/endpoint.ts';
 import { SallyportError } from '../../../model/errors.ts';
-import { isSshForward, triggerSets } from '../../../model/kinds.ts';
-import { formatPortRange, parsePort, parsePortRange } from '../../../model/ports.ts';
+import { isSshForward } from '../../../model/kinds.ts';
+import { parsePort, parsePortRange } from '../../../model/ports.ts';
+import { shellSplit } from '../../../model/shell-words.ts';
+import { parseSshOption } from '../../../model/ssh-option.ts';
 import { type FieldId, formFields } from './fields.ts';
 import { presetError } from './preset.ts';
 import { type Built, type FormState, textIn } from './state.ts';
+import { endAfter, listOf, valueFields } from './values.ts';
 
 type FieldErrors = Partial<Record<FieldId, string>>;
-
-const list = (text: string) =>
-  text
-    .split(/[\s,]+/)
-    .map((part) => part.trim())
-    .filter((part) => part !== '');
 
 /** Runs a parser for a field; its complaint becomes the field's. */
 function parsed<T>(errors: FieldErrors, id: FieldId, parse: () => T): T | undefined {
@@ -28,13 +25,8 @@ function parsed<T>(errors: FieldErrors, id: FieldId, parse: () => T): T | undefi
   }
 }
 
-/** Where the schema's complaints about nested keys belong. */
-const fieldOfPath: Readonly<Record<string, FieldId>> = {
-  ssh: 'jump',
-  login: 'listen',
-  second: 'idle',
-  maxFlows: 'maxFlows',
-};
+/** The fields of what ssh(1)'s options would say. */
+const sshFields: Readonly<Record<string, FieldId>> = { jump: 'jump', identities: 'identity', options: 'options' };
 
 function sshListen(form: FormState, kind: ForwardSpec['kind'], errors: FieldErrors) {
   const text = textIn(form, 'listen');
@@ -101,6 +93,10 @@ function portSets(form: FormState, id: 'on' | 'open', errors: FieldErrors) {
   return sets;
 }
 
+function sshOptions(form: FormState, errors: FieldErrors) {
+  return parsed(errors, 'options', () => shellSplit(textIn(form, 'options')).map(parseSshOption));
+}
+
 /** A name from what the forward does: the target's first label, the service's port. */
 export function suggestName(form: FormState, taken: readonly string[]): string {
   const target = textIn(form, 'target').replace(/[[\]]/g, '');
@@ -125,29 +121,26 @@ export function suggestName(form: FormState, taken: readonly string[]): string {
 /**
  * What the form says so far.
  * @param schema null while it is not there yet: then no forward comes of it
+ * @param now from when a time to go down in is counted
  */
-export function buildForward(form: FormState, schema: ForwardSchema | null): Built {
+export function buildForward(form: FormState, schema: ForwardSchema | null, now: number): Built {
   const errors: FieldErrors = {};
   const { few, texts } = formFields[form.kind];
   const optional = (id: FieldId) => texts[id]?.optional === true;
   const missing = few.filter((id) => !optional(id) && textIn(form, id) === '');
   const value = (id: FieldId) => textIn(form, id);
-  const some = (id: FieldId, key: string, made: unknown) => (value(id) === '' ? {} : { [key]: made });
 
   // What the form does not ask for stays as it was.
-  const { name: _name, ...kept } = form.base ?? ({} as Partial<Forward> & { name?: string });
-  const base: Record<string, unknown> = { ...kept };
-  for (const key of ['allow', 'deny', 'maxFlows', 'note', 'session', 'bind']) delete base[key];
-  const common = {
-    ...base,
-    kind: form.kind,
-    name: value('name'),
-    ...some('session', 'session', value('session')),
-    ...some('allow', 'allow', list(value('allow'))),
-    ...some('deny', 'deny', list(value('deny'))),
-    ...some('maxFlows', 'maxFlows', /^\d+$/.test(value('maxFlows')) ? Number(value('maxFlows')) : value('maxFlows')),
-    ...some('note', 'note', value('note')),
-  };
+  const common: Record<string, unknown> = { ...form.base, kind: form.kind, name: value('name') };
+  for (const [id, { read }] of valueFields) {
+    if (texts[id] === undefined) continue;
+    delete common[id];
+    if (value(id) !== '') common[id] = parsed(errors, id, () => read(value(id)));
+  }
+  if (form.touched.includes('until')) {
+    delete common.until;
+    if (value('until') !== '') common.until = parsed(errors, 'until', () => endAfter(value('until'), now));
+  }
   const unknownPreset = presetError(form);
   if (unknownPreset !== null) errors.preset = unknownPreset;
   let draft: Record<string, unknown>;
@@ -156,23 +149,22 @@ export function buildForward(form: FormState, schema: ForwardSchema | null): Bui
     case 'remote':
     case 'dynamic': {
       const target = form.kind === 'dynamic' ? undefined : sshTarget(form, errors);
-      const {
-        jump: _jump,
-        identities: _identities,
-        ...ssh
-      } = (form.base !== null && isSshForward(form.base) ? form.base.ssh : undefined) ?? {};
-      const nextSsh = {
-        ...ssh,
-        ...some('jump', 'jump', value('jump')),
-        ...some('identity', 'identities', list(value('identity'))),
+      const kept = (form.base !== null && isSshForward(form.base) ? form.base.ssh : undefined) ?? {};
+      const ssh: Record<string, unknown> = {
+        ...kept,
+        jump: value('jump') || undefined,
+        identities: value('identity') === '' ? undefined : listOf(value('identity')),
+        options: value('options') === '' ? undefined : sshOptions(form, errors),
       };
-      delete common['target' as keyof typeof common];
+      for (const key of Object.keys(ssh)) if (ssh[key] === undefined) delete ssh[key];
+      delete common.target;
+      delete common.ssh;
       draft = {
         ...common,
         host: value('host'),
         listen: sshListen(form, form.kind, errors),
         ...(target === undefined ? {} : { target }),
-        ssh: Object.keys(nextSsh).length === 0 ? undefined : nextSsh,
+        ...(Object.keys(ssh).length === 0 ? {} : { ssh }),
       };
       break;
     }
@@ -187,23 +179,23 @@ export function buildForward(form: FormState, schema: ForwardSchema | null): Bui
       };
       break;
     }
-    case 'trigger':
+    case 'trigger': {
+      const on = portSets(form, 'on', errors);
       draft = {
         ...common,
         via: value('via'),
-        on: portSets(form, 'on', errors),
+        on: on?.length === 1 ? on[0] : on,
         open: portSets(form, 'open', errors),
         idle: value('idle'),
-        ...some('bind', 'bind', value('bind')),
       };
       break;
+    }
   }
-  if (draft.ssh === undefined) delete draft.ssh;
   const checked = schema?.safeParse(draft);
   if (checked?.success === false) {
     for (const issue of checked.error.issues) {
-      const key = String(issue.path[0] ?? 'name');
-      const id = fieldOfPath[key] ?? (key as FieldId);
+      const [key = 'name', inner = ''] = issue.path.map(String);
+      const id = key === 'ssh' ? (sshFields[inner] ?? 'host') : (key as FieldId);
       if (form.order.includes(id) && value(id) !== '') errors[id] ??= plainIssue(issue.message);
     }
   }
@@ -215,108 +207,3 @@ const plainIssue = (message: string) =>
   message.startsWith('Invalid option: expected one of ')
     ? message.replace('Invalid option: expected one of ', 'one of ').replaceAll('"', '').replaceAll('|', ', ')
     : message.charAt(0).toLowerCase() + message.slice(1);
-
-const listenText = (listen: Listen) =>
-  'socket' in listen
-    ? listen.socket
-    : listen.address === undefined
-      ? String(listen.port)
-      : formatEndpoint({ host: listen.address, port: listen.port });
-
-/** The fields' texts of a forward to be edited. */
-export function textsOf(forward: Forward): Partial<Record<FieldId, string>> {
-  const common = {
-    name: forward.name,
-    session: forward.session,
-    allow: (forward.allow ?? []).join(', '),
-    deny: (forward.deny ?? []).join(', '),
-    maxFlows: forward.maxFlows === undefined ? '' : String(forward.maxFlows),
-    note: forward.note ?? '',
-  };
-  if (isSshForward(forward)) {
-    return {
-      ...common,
-      host: forward.host,
-      listen: listenText(forward.listen),
-      target: forward.kind === 'dynamic' || forward.target === undefined ? '' : formatEndpoint(forward.target),
-      jump: forward.ssh?.jump ?? '',
-      identity: (forward.ssh?.identities ?? []).join(', '),
-    };
-  }
-  if (forward.kind === 'mapping') {
-    const { listen, target } = forward;
-    const ports = formatPortRange({ first: listen.port, last: listen.last ?? listen.port });
-    return {
-      ...common,
-      listen: listen.address === undefined ? ports : formatEndpoint({ host: listen.address, port: ports }),
-      target: target.port === listen.port ? target.host : formatEndpoint(target),
-      proto: forward.proto,
-      via: forward.via,
-    };
-  }
-  const sets = (of: readonly { proto: string; ports: string }[]) =>
-    of.map(({ proto, ports }) => `${proto}/${ports}`).join(', ');
-  return {
-    ...common,
-    on: sets(triggerSets(forward.on)),
-    open: sets(forward.open),
-    via: forward.via,
-    idle: forward.idle,
-    bind: forward.bind ?? '',
-  };
-}
-
-const kindDefaults: Readonly<Record<ForwardKind, Partial<Record<FieldId, string>>>> = {
-  local: {},
-  remote: {},
-  dynamic: { listen: '1080' },
-  mapping: { proto: 'tcp', via: 'relay' },
-  trigger: { via: 'relay', idle: '10m' },
-};
-
-/** A form for a new forward of a kind, or for one there is. */
-export function startForm(kind: ForwardKind, editing: Forward | null): FormState {
-  const { few, more } = formFields[kind];
-  const texts = editing === null ? kindDefaults[kind] : textsOf(editing);
-  const order = [...few, ...more].filter((id) => editing === null || id !== 'preset');
-  return {
-    kind,
-    editing,
-    base: editing,
-    fields: Object.fromEntries(order.map((id) => [id, { text: texts[id] ?? '', at: (texts[id] ?? '').length }])),
-    built: { forward: null, errors: {}, missing: [] },
-    order: fewFields(kind, editing !== null, texts),
-    at: 0,
-    more: false,
-    named: editing !== null,
-    hosts: [],
-    preview: null,
-    pick: -1,
-    touched: [],
-    left: [],
-    sent: false,
-    refusal: null,
-  };
-}
-
-/** The fields a form begins with: the few of its kind, and whatever else says something already. */
-export function fewFields(
-  kind: ForwardKind,
-  editing: boolean,
-  texts: Partial<Record<FieldId, string>>,
-): readonly FieldId[] {
-  const { few, more } = formFields[kind];
-  const said = (id: FieldId) => (texts[id] ?? '') !== '' && !(id === 'session' && texts[id] === 'default');
-  return [...few, ...more.filter(said)].filter((id) => !editing || id !== 'preset');
-}
-
-/** The same form with the seldom needed fields shown or hidden. */
-export function toggleMore(form: FormState): FormState {
-  const { few, more } = formFields[form.kind];
-  const texts = Object.fromEntries([...few, ...more].map((id) => [id, textIn(form, id)]));
-  const order = form.more
-    ? fewFields(form.kind, form.editing !== null, texts)
-    : [...few, ...more].filter((id) => form.editing === null || id !== 'preset');
-  const at = Math.max(0, order.indexOf(form.order[form.at] ?? 'name'));
-  return { ...form, more: !form.more, order, at };
-}

@@ -27,11 +27,36 @@ function devices({ resources }: Scene): Completion[] {
   }));
 }
 
-const gateways: Readonly<Record<string, string>> = {
-  relay: 'this program, no privileges needed',
-  nftables: "this machine's kernel",
-  router: 'the router in front of this machine',
-  remote: 'the SSH server that carried the call',
+const yesNo = { yes: '', no: '' };
+
+/** The fields that take one of a few words, and what each word means. */
+export const fixedChoices: Partial<Record<FieldId, Readonly<Record<string, string>>>> = {
+  proto: { tcp: '', udp: '', both: '' },
+  via: {
+    relay: 'this program, no privileges needed',
+    nftables: "this machine's kernel",
+    router: 'the router in front of this machine',
+    remote: 'the SSH server that carried the call',
+  },
+  second: {
+    first: 'a second host waits until it is closed',
+    last: 'a second host takes it over',
+  },
+  source: { kernel: 'whatever this machine routes', flows: 'what goes through forwards of this program' },
+  closeFlows: yesNo,
+  proxyProtocol: yesNo,
+  masquerade: yesNo,
+  force: yesNo,
+  helper: { ftp: '', sip: '', h323: '', tftp: '', pptp: '', irc: '' },
+};
+
+/** Times somebody may well mean. */
+const times: Partial<Record<FieldId, readonly string[]>> = {
+  idle: ['1m', '10m', '1h'],
+  idleFlow: ['10m', '1h', '8h'],
+  maxOpen: ['1h', '8h', '1d'],
+  until: ['1h', '8h', '1d'],
+  probe: ['10s', '1m', '10m', 'off'],
 };
 
 function all(scene: Scene, form: FormState, id: FieldId): Completion[] {
@@ -46,16 +71,15 @@ function all(scene: Scene, form: FormState, id: FieldId): Completion[] {
       return of(Object.keys(scene.picture?.snapshot.sessions ?? {}));
     case 'preset':
       return presetsFor(form).map(({ name, title }) => ({ text: name, hint: title }));
-    case 'proto':
-      return of(['tcp', 'udp', 'both']);
-    case 'via':
-      return Object.entries(gateways)
-        .filter(([via]) => via !== 'remote' || form.kind === 'trigger')
-        .map(([text, hint]) => ({ text, hint }));
-    case 'idle':
-      return of(['1m', '10m', '1h']);
+    case 'from':
+      return devices(scene);
     default:
-      return [];
+      return [
+        ...Object.entries(fixedChoices[id] ?? {})
+          .filter(([word]) => word !== 'remote' || form.kind === 'trigger')
+          .map(([text, hint]) => ({ text, hint })),
+        ...of(times[id] ?? []),
+      ];
   }
 }
 
@@ -65,6 +89,6 @@ export function completionsFor(scene: Scene, form: FormState): readonly Completi
   const typed = textIn(form, id).toLowerCase();
   const offered = all(scene, form, id);
   const exact = offered.some(({ text }) => text.toLowerCase() === typed);
-  if (exact) return id === 'proto' || id === 'via' ? offered : [];
+  if (exact) return fixedChoices[id] === undefined ? [] : offered;
   return offered.filter(({ text, hint }) => text.toLowerCase().includes(typed) || hint.toLowerCase().includes(typed));
 }

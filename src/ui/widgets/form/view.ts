@@ -1,4 +1,4 @@
-import { explain } from '../../../present/explain.ts';
+import { explain, explainEnd } from '../../../present/explain.ts';
 import { kindNames } from '../../../present/kinds.ts';
 import { type Line, onBack, seg, wrapText } from '../../../present/line.ts';
 import { panel } from '../../../present/panel.ts';
@@ -60,8 +60,10 @@ export function formLines(scene: Scene, form: FormState, width: number, height: 
   else if (complaint !== undefined)
     paragraph(complaint, blamed !== undefined && isHalfTyped(form, blamed) ? 'dim' : 'bad');
   const offered = completionsFor(scene, form);
-  const spare = height - rows.length - 9;
-  if (offered.length > 0 && spare >= 1) {
+  const room = Math.max(3, height - 4);
+  const spare = height - Math.min(rows.length, Math.ceil(room / 2)) - 9;
+  // What is being picked is always seen.
+  if (offered.length > 0 && (spare >= 1 || form.pick >= 0)) {
     const shown = Math.min(offered.length, Math.max(1, Math.min(5, spare)));
     const { from, to } = windowOf(offered.length, Math.max(0, form.pick), shown);
     offered.slice(from, to).forEach(({ text, hint }, i) => {
@@ -77,7 +79,7 @@ export function formLines(scene: Scene, form: FormState, width: number, height: 
   }
   if (forward !== null) {
     below.push([]);
-    paragraph(explain(forward), 'plain');
+    paragraph(`${explain(forward)}${explainEnd(forward, scene.now)}`, 'plain');
     const [, ...others] = allForwards(form, forward);
     for (const other of others) paragraph(`and ${explain(other)}`, 'plain');
     const { preview } = form;
@@ -91,7 +93,6 @@ export function formLines(scene: Scene, form: FormState, width: number, height: 
     const actions = preview?.refusal ? [] : (preview?.actions ?? []);
     for (const action of actions.slice(0, 3)) paragraph(action, 'dim', `${glyphs.arrow} `);
   }
-  const room = Math.max(3, height - 4);
   const fieldRoom = Math.max(2, Math.min(rows.length, room - Math.min(below.length, Math.ceil(room / 2))));
   const { from, to } = windowOf(rows.length, form.at, fieldRoom);
   const body = [...rows.slice(from, to), ...below.slice(0, Math.max(0, room - fieldRoom))];

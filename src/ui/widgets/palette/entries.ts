@@ -1,5 +1,6 @@
 import fuzzysort from 'fuzzysort';
 import { kindNames } from '../../../present/kinds.ts';
+import { helpOf } from '../../keymap/binding.ts';
 import { bindingsIn } from '../../keymap/keymap.ts';
 import { keyLabel } from '../../keys.ts';
 import type { Scene } from '../../scene.ts';
@@ -15,7 +16,7 @@ export function paletteEntries(scene: Scene): readonly PaletteEntry[] {
     .map((binding): PaletteEntry => {
       const able = binding.enabled(scene);
       return {
-        label: `${binding.label}: ${binding.help}`,
+        label: `${binding.label}: ${helpOf(binding, scene)}`,
         hint: keyLabel(binding.keys[0] ?? '', scene.glyphs.ascii),
         disabled: able === true ? null : able,
         intent: { do: 'binding', id: binding.id },
