@@ -32,9 +32,8 @@ export function promptLines(
   put([], 'first');
   if (prompt.kind === 'host_key') {
     if (prompt.keyType !== null) put([seg('key    ', 'dim'), seg(prompt.keyType)]);
-    if (prompt.fingerprint !== null)
-      for (const [i, text] of wrapText(prompt.fingerprint.replace(/^SHA256:/, ''), inner - 7).entries())
-        put([seg(i === 0 ? 'sha256 ' : '       ', 'dim'), seg(text, 'accent')]);
+    // As ssh and ssh-keygen -lf print it, to be compared by eye or by search.
+    for (const text of wrapText(prompt.fingerprint ?? '', inner)) put([seg(text, 'accent')]);
     put([], 'first');
     for (const text of wrapText("compare it with what the host's owner says", inner)) put([seg(text, 'dim')], 'then');
     put([
