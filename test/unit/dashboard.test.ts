@@ -674,3 +674,10 @@ test('leaving is said to end a demo, and to end nothing else', async () => {
   await stage.type('leave');
   expect(stage.text()).toContain('the demo ends');
 });
+
+test('a trigger that nobody called says so, for its events are the calls', async () => {
+  stage = await openStage();
+  await stage.press('3', 'j', 'enter');
+  expect(selectedName()).toBe('battlenet');
+  expect(stage.text()).toContain('nobody has called yet');
+});
