@@ -550,9 +550,12 @@ test('a form shows every field that says something already', async () => {
   await stage.press('e');
   expect(stage.text()).toMatch(/allow only +10\.0\.0\.0\/8/);
   expect(stage.text()).not.toContain('jump hosts');
+  expect(stage.text()).toContain('ctrl+o more fields');
   await stage.press('ctrl+o');
   expect(stage.text()).toContain('jump hosts');
+  expect(stage.text()).toContain('ctrl+o fewer fields');
   await stage.press('ctrl+o');
+  expect(stage.text()).toContain('ctrl+o more fields');
   expect(stage.text()).toContain('allow only');
 });
 
