@@ -75,7 +75,12 @@ export function explain(forward: Forward): string {
         port: span === 0 ? target.port : `${target.port}-${target.port + span}`,
       });
       const address = listen.address ?? (via === 'relay' ? undefined : '*');
-      return `${proto} ${ports} of ${machine} ${span === 0 ? 'leads' : 'lead'} to ${inside}, ${gatewayWords[via]}; ${whoConnects(address, machine)}${limits(forward)}`;
+      const seenAs = forward.proxyProtocol
+        ? ', which tells it who connects'
+        : forward.masquerade
+          ? ', which hides from it who connects'
+          : '';
+      return `${proto} ${ports} of ${machine} ${span === 0 ? 'leads' : 'lead'} to ${inside}, ${gatewayWords[via]}${seenAs}; ${whoConnects(address, machine)}${limits(forward)}`;
     }
     case 'trigger':
       return explainTrigger(forward);

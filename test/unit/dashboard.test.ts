@@ -582,9 +582,12 @@ test('a form shows every field that says something already', async () => {
   await stage.press('e');
   expect(stage.text()).toMatch(/allow only +10\.0\.0\.0\/8/);
   expect(stage.text()).not.toContain('jump hosts');
+  expect(stage.text()).toContain('ctrl+o more fields');
   await stage.press('ctrl+o');
   expect(stage.text()).toContain('jump hosts');
+  expect(stage.text()).toContain('ctrl+o fewer fields');
   await stage.press('ctrl+o');
+  expect(stage.text()).toContain('ctrl+o more fields');
   expect(stage.text()).toContain('allow only');
 });
 
@@ -723,4 +726,11 @@ test('leaving is said to end a demo, and to end nothing else', async () => {
   await stage.press('esc', ':');
   await stage.type('leave');
   expect(stage.text()).toContain('the demo ends');
+});
+
+test('a trigger that nobody called says so, for its events are the calls', async () => {
+  stage = await openStage();
+  await stage.press('3', 'j', 'enter');
+  expect(selectedName()).toBe('battlenet');
+  expect(stage.text()).toContain('nobody has called yet');
 });

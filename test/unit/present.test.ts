@@ -149,6 +149,14 @@ test.each(rules)('%s as a command and as a sentence', (_, given, commands, sente
   expect(explain(forward)).toBe(sentence);
 });
 
+test.each([
+  [{ proxyProtocol: true }, ', passed on by this program, which tells it who connects; '],
+  [{ via: 'nftables', masquerade: true }, ", passed on by this machine's kernel, which hides from it who connects; "],
+])('what a mapping with %j lets its target know', (more, words) => {
+  const web = { kind: 'mapping', name: 'web', listen: { port: 80 }, target: { host: '192.168.1.20', port: 80 } };
+  expect(explain(Forward.parse({ ...web, ...more }))).toContain(words);
+});
+
 test('an end is told while it is to come', () => {
   const web = { kind: 'local', name: 'web', host: 'box', listen: { port: 1 }, target: { host: 'web', port: 80 } };
   const until = '2026-11-22T13:45:00.000Z';

@@ -8,6 +8,8 @@ export interface Binding {
   readonly contexts: readonly Context[];
   /** One or two words for the footer. */
   readonly label: string;
+  /** What the footer says instead where the key does the opposite now. */
+  readonly labelNow?: (scene: Scene) => string;
   /** One sentence for help and docs. */
   readonly help: string;
   /** The same where nothing outlives the dashboard, if that makes it untrue. */

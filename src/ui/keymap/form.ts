@@ -1,4 +1,10 @@
+import type { Scene } from '../scene.ts';
 import { always, type Binding } from './binding.ts';
+
+const topForm = ({ ui }: Scene) => {
+  const top = ui.overlays.at(-1);
+  return top?.is === 'form' ? top : null;
+};
 
 export const formKeys: readonly Binding[] = [
   // form
@@ -44,6 +50,7 @@ export const formKeys: readonly Binding[] = [
     keys: ['ctrl+o'],
     contexts: ['form'],
     label: 'more fields',
+    labelNow: (scene) => (topForm(scene)?.more ? 'fewer fields' : 'more fields'),
     help: 'show or hide the fields that are seldom needed',
     enabled: always,
     run: (a) => a.formMore(),

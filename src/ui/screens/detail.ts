@@ -211,6 +211,7 @@ function eventList(scene: Scene, view: ForwardView, width: number, height: numbe
     width,
     height,
     glyphs,
-    empty: 'nothing has happened yet',
+    // A trigger's are the calls, not its coming and going.
+    empty: view.kind === 'trigger' ? 'nobody has called yet' : 'nothing has happened yet',
   });
 }

@@ -55,7 +55,7 @@ export function keyList(scene: Scene, width: number): Line {
     .sort((a, b) => (a.footer ?? 0) - (b.footer ?? 0));
   const item = (binding: (typeof listed)[number], long: boolean): Segment[] => [
     seg(keyLabel(binding.keys[0] ?? '', glyphs.ascii), binding.enabled(scene) === true ? 'key' : 'dim', true),
-    seg(` ${binding.label}${long && binding.id === 'quit' ? ` (${after})` : ''}`, 'dim'),
+    seg(` ${binding.labelNow?.(scene) ?? binding.label}${long && binding.id === 'quit' ? ` (${after})` : ''}`, 'dim'),
   ];
   const gap = seg(width >= 70 ? ` ${glyphs.dot} ` : '  ', 'frame');
   for (const long of [true, false]) {
