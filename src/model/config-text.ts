@@ -26,14 +26,25 @@ export function parseConfig(text: string, where: string, hint: string): Config {
   } catch (cause) {
     throw invalid(`it is not JSON: ${(cause as Error).message}`, cause);
   }
-  const parsed = Config.safeParse(migrate(value, where));
-  if (!parsed.success) throw invalid(describeIssue(parsed.error), parsed.error);
+  const current = migrate(value, where);
+  const parsed = Config.safeParse(current);
+  if (!parsed.success) {
+    const [list, index] = parsed.error.issues[0]?.path ?? [];
+    const culprit = list === 'forwards' ? nameIn(current, Number(index)) : '';
+    throw invalid(`${describeIssue(parsed.error)}${culprit}`, parsed.error);
+  }
   const seen = new Set<string>();
   for (const { name } of parsed.data.forwards) {
     if (seen.has(name)) throw invalid(`two forwards are called ${name}`);
     seen.add(name);
   }
   return withSessions(parsed.data);
+}
+
+/** The name of a forward by its place, as ` (forward "web")`: nobody counts to it in a long file. Empty where it has none. */
+function nameIn(config: unknown, index: number): string {
+  const name = (config as { forwards?: { name?: unknown }[] }).forwards?.[index]?.name;
+  return typeof name === 'string' ? ` (forward ${JSON.stringify(name.slice(0, 64))})` : '';
 }
 
 /**

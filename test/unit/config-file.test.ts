@@ -45,6 +45,11 @@ describe('the config file', () => {
       JSON.stringify({ version: 1, forwards: [{ ...forward, enabled: 'yes' }] }),
       'forwards.0.enabled: must be a boolean',
     ],
+    [
+      JSON.stringify({ version: 1, forwards: [forward, { ...forward, name: 'mail', allow: ['all'] }] }),
+      'forwards.1.allow.0: an address or network like 203.0.113.0/24 (forward "mail")',
+    ],
+    [JSON.stringify({ version: 1, forwards: [null] }), 'forwards.0'],
     [JSON.stringify({ version: 1, settings: { theme: 'pink' } }), 'settings.theme: must be auto, dark, light'],
     [JSON.stringify({ version: 1, settings: { refreshMs: 1 } }), 'settings.refreshMs: must be at least 100'],
     ['[]', 'config'],
