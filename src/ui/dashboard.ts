@@ -238,7 +238,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
         const picture = engine.picture();
         if (picture !== null) samples.take(clock.now(), picture.counters);
       },
-      onConnect: () => resources.renew(),
+      onGap: () => resources.renew(),
       onEvent: (event) => resources.event(event),
     },
     clock,

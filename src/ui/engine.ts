@@ -24,8 +24,8 @@ export interface EngineListeners {
   /** The picture or the connection changed. */
   onChange(): void;
   onCounters(): void;
-  /** An engine is reached: the first time, or again. */
-  onConnect(): void;
+  /** What was told so far may not be all: an engine is reached, or was too fast for this one. */
+  onGap(): void;
   onEvent(event: EngineEvent): void;
 }
 
@@ -66,6 +66,7 @@ export function watchEngine(connect: () => Promise<Client>, listeners: EngineLis
       bye = reason;
     });
     current.on('event', (event) => listeners.onEvent(event));
+    current.on('resync', () => listeners.onGap());
     const live = await Promise.race([startMirror(current), closed.promise.then(() => null)]);
     if (live === null) return null;
     mirror = live;
@@ -78,7 +79,7 @@ export function watchEngine(connect: () => Promise<Client>, listeners: EngineLis
       listeners.onChange();
     });
     listeners.onCounters();
-    listeners.onConnect();
+    listeners.onGap();
     become({ is: 'connected', client: current });
     await closed.promise;
     off();

@@ -23,6 +23,8 @@ export interface FakeEngine {
   /** Changes the picture and tells the watchers. */
   change(edit: (snapshot: Snapshot) => Snapshot): void;
   event(level: EventLevel, forward: string | null, code: string, message: string): void;
+  /** What happens meanwhile is dropped, as for a watcher that reads too slowly; then it is told that it has missed some. */
+  outrun(meanwhile: () => void): void;
   /** Sends the rates of this moment. */
   pulse(): void;
   /** Cuts every connection, as a SIGKILL would; after `back` a new engine is reached, which counts its own events. */
@@ -48,6 +50,7 @@ export function createFakeEngine({ scenario, now }: Options): FakeEngine {
   const startedAt = now();
   const iso = (ms: number) => new Date(ms).toISOString();
   let down = false;
+  let outrun = false;
   let seq = 0;
   let flowsGone = new Set<string>();
   const undo: { what: string; before: Snapshot }[] = [];
@@ -106,7 +109,7 @@ export function createFakeEngine({ scenario, now }: Options): FakeEngine {
   }
 
   const emit = <N extends NotificationName>(name: N, params: Notifications[N]) => {
-    for (const connection of connections) connection.emit(name, params);
+    if (!outrun) for (const connection of connections) connection.emit(name, params);
   };
   const change = (edit: (before: Snapshot) => Snapshot) => {
     const before = snapshot;
@@ -449,6 +452,12 @@ export function createFakeEngine({ scenario, now }: Options): FakeEngine {
       const event = { seq: ++seq, at: iso(now()), level, forward, code, message };
       events.push(event);
       emit('event', event);
+    },
+    outrun(meanwhile) {
+      outrun = true;
+      meanwhile();
+      outrun = false;
+      emit('resync', null);
     },
     pulse,
     kill() {

@@ -609,6 +609,15 @@ test('shows what a new engine tells, after the one before was lost', async () =>
   expect(stage.text()).toContain('told by the new engine');
 });
 
+test('asks for the events it was too slow for', async () => {
+  stage = await openStage();
+  const { engine } = stage;
+  await stage.press('l');
+  engine.outrun(() => engine.event('info', 'intra', 'up', 'told too fast'));
+  await stage.settle(3000);
+  expect(stage.text()).toContain('told too fast');
+});
+
 /** Goes to the field of this label and types into it. */
 async function fill(label: string, text: string) {
   if (stage === null) throw new Error('no stage');
