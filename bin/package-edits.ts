@@ -1,5 +1,5 @@
-// Dependencies that do more than this program needs of them, or sooner. Each edit is a piece of a package's text and what
-// stands there in the bundle; milliseconds are what it saves before the first frame.
+// Dependencies that do more than this program needs of them, or sooner, or less. Each edit is a piece of a package's text
+// and what stands there in the bundle; milliseconds are what it saves before the first frame.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Plugin } from 'esbuild';
@@ -38,6 +38,25 @@ const edits: readonly Edit[] = [
     to: `    get() {
         const rows = wholeRows(this.operations, this.height);
         if (rows !== null) return { output: rows.join('\\n'), height: rows.length };`,
+  },
+  // The first frame stands there before Ink is read.
+  {
+    file: /node_modules\/ink\/build\/ink\.js$/,
+    from: /^export default class Ink \{$/m,
+    to: `import { takeFirstFrame } from ${own('ui/first-frame.ts')}; export default class Ink {`,
+  },
+  {
+    file: /node_modules\/ink\/build\/ink\.js$/,
+    from: /^ {8}this\.writeBestEffort\(this\.options\.stdout, ansiEscapes\.enterAlternativeScreen\);$/m,
+    to: `        const drawn = takeFirstFrame(this.options.stdout);
+        if (drawn === null) this.writeBestEffort(this.options.stdout, ansiEscapes.enterAlternativeScreen);
+        else this.log.sync(drawn);`,
+  },
+  // What it takes to stand on the screen already may not in another width: terminals keep what they had beyond the edge.
+  {
+    file: /node_modules\/ink\/build\/log-update\.js$/,
+    from: /^ {12}if \(i < previousVisible && nextLines\[i\] === previousLines\[i\]\) \{$/m,
+    to: '            if (areColumnsUnchanged && i < previousVisible && nextLines[i] === previousLines[i]) {',
   },
   // Yoga fetches its own embedded WebAssembly, and only for that Node would load its whole HTTP client: 60 ms.
   { file: /yoga-wasm-base64-esm\.js$/, from: /"function"!=typeof fetch/g, to: 'true' },

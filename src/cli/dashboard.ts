@@ -29,6 +29,6 @@ export async function openDashboard(options: DashboardOptions): Promise<number> 
     return given;
   };
   const background = askBackground(env, stdin, stdout);
-  const { runDashboard } = await import('../ui/main.tsx');
+  const { runDashboard } = await import('../ui/main.ts');
   return runDashboard({ ...options, client, background });
 }

@@ -6,6 +6,7 @@ import { isLateReply } from './background.ts';
 import type { Dashboard } from './dashboard.ts';
 import { keysOfInput } from './keys.ts';
 import type { Painter } from './paint.ts';
+import { themeOf } from './scene.ts';
 import { readerLines } from './screens/reader.ts';
 import { frameLines } from './screens/screen.ts';
 
@@ -41,7 +42,7 @@ export function App({ dashboard, painter, onSuspendable }: AppProps) {
   const { suspendTerminal } = useApp();
   useEffect(() => onSuspendable(suspendTerminal), [onSuspendable, suspendTerminal]);
   const reader = useIsScreenReaderEnabled();
-  const theme = scene.picture?.snapshot.settings.theme ?? 'auto';
+  const theme = themeOf(scene);
   const paint = useMemo(() => painter(theme), [painter, theme]);
   const lines = useMemo(() => (reader ? [] : frameLines(scene)), [scene, reader]);
   if (reader) return <Text>{readerLines(scene).join('\n')}</Text>;

@@ -1,5 +1,6 @@
 // One frozen answer to "what is there to show and to act on", made from the engine's picture and the screen's own state.
 import { type Picture, viewsOf } from '../client/mirror.ts';
+import type { Settings } from '../model/config.ts';
 import type { Prompt } from '../model/host.ts';
 import type { AuditRow } from '../model/reports.ts';
 import type { ForwardView } from '../model/snapshot.ts';
@@ -289,6 +290,10 @@ export function wantsOf(scene: Scene): Want[] {
   }
   return wants;
 }
+
+/** The theme of the settings; as long as they are not known, what the terminal says. */
+export const themeOf = ({ picture }: Pick<Scene, 'picture'>): Settings['theme'] =>
+  picture?.snapshot.settings.theme ?? 'auto';
 
 /** Whether the passing of time alone changes what is shown: a countdown, or a graph that moves on. */
 export function ticks(scene: Scene): boolean {

@@ -3,7 +3,7 @@
 //   On SIGUSR2 the engine is gone for a second; with CRASH=1 the program breaks instead.
 import { findHome } from '../../src/model/home.ts';
 import { askBackground } from '../../src/ui/background.ts';
-import { runDashboard } from '../../src/ui/main.tsx';
+import { runDashboard } from '../../src/ui/main.ts';
 import { createFakeEngine } from './fake-engine.ts';
 import { frozenAt } from './frozen.ts';
 import { crowd, empty, type Scenario, workday } from './scenario.ts';

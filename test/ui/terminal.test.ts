@@ -47,6 +47,32 @@ test('draws on the other screen, and leaves with q and code 0', async () => {
   await expectRestored(terminal);
 });
 
+test('the first frame is drawn once, and what comes after goes on from it', async () => {
+  const terminal = start({ env: { FREEZE: '1', QUIET: '1' } });
+  await terminal.see('minecraft');
+  // Keys count only once the rest of the program is read.
+  terminal.press('?');
+  await terminal.see('help · overview');
+  const first = terminal.output().split('help · overview')[0] ?? '';
+  expect(first.split('minecraft')).toHaveLength(2);
+  expect(first.split('\u001b[?1049h')).toHaveLength(2);
+  terminal.press('esc');
+  await terminal.lose('help · overview');
+  const again = start({ env: { FREEZE: '1', QUIET: '1' } });
+  await again.see('minecraft');
+  expect(await terminal.lines()).toEqual(await again.lines());
+});
+
+test('another size right after the first frame leaves nothing of it', async () => {
+  const terminal = start({ env: { FREEZE: '1', QUIET: '1' } });
+  await terminal.see('minecraft');
+  terminal.resize(80, 24);
+  const other = start({ columns: 80, rows: 24, env: { FREEZE: '1', QUIET: '1' } });
+  await other.see('minecraft');
+  const wanted = (await other.lines()).join('\n');
+  await until('the frame of the other size', async () => (await terminal.lines()).join('\n') === wanted);
+});
+
 test.each([
   ['SIGTERM', 143],
   ['SIGHUP', 129],
@@ -163,17 +189,21 @@ test('a resized terminal shows what one of that size shows from the start', asyn
     return terminal;
   };
   const picture = async (terminal: Terminal) => (await terminal.lines()).map((line) => line.trimEnd());
-  const resized = await audit(121, 40);
-  for (const [columns, rows] of [
+  const sizes = [
     [122, 40],
     [121, 40],
     [80, 24],
     [81, 24],
     [80, 25],
-  ] as const) {
-    const fresh = await picture(await audit(columns, rows));
-    resized.resize(columns, rows);
-    await expect.poll(() => picture(resized), { timeout: 10_000 }).toEqual(fresh);
+  ] as const;
+  const fresh: string[][] = [];
+  for (const [columns, rows] of sizes) fresh.push(await picture(await audit(columns, rows)));
+  const resized = await audit(121, 40);
+  for (let round = 0; round < 3; round++) {
+    for (const [i, [columns, rows]] of sizes.entries()) {
+      resized.resize(columns, rows);
+      await expect.poll(() => picture(resized), { timeout: 10_000 }).toEqual(fresh[i]);
+    }
   }
 });
 

@@ -44,6 +44,7 @@ test('a command has its parser, and no schema before it makes a forward', () => 
   expect(loads(chunkOf('src/cli/program.ts'))).toEqual(['the command parser']);
 });
 
-test('the dashboard has React, and no schema before its first frame', () => {
-  expect(loads(chunkOf('src/ui/main.tsx'))).toEqual(['React']);
+test('the dashboard has neither React nor the schema before its first frame', () => {
+  expect(loads(chunkOf('src/ui/main.ts'))).toEqual([]);
+  expect(loads(chunkOf('src/ui/mount.tsx'))).toEqual(['React']);
 });

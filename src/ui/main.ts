@@ -1,16 +1,19 @@
 import os from 'node:os';
 import type { ReadStream, WriteStream } from 'node:tty';
-import { render, type SuspendTerminal } from 'ink';
+import type { SuspendTerminal } from 'ink';
 import type { Client } from '../client/client.ts';
 import type { ForwardSchema, Settings } from '../model/config.ts';
 import type { Home } from '../model/home.ts';
 import { glyphsFor } from '../present/glyphs.ts';
 import { safeText } from '../present/sanitize.ts';
-import { App } from './app.tsx';
 import type { Background } from './background.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { createDashboard, type Dashboard } from './dashboard.ts';
+import { drawFirstFrame, leaveFirstFrame } from './first-frame.ts';
+import type { Mounted } from './mount.tsx';
 import { createPainter, type Painter } from './paint.ts';
+import { themeOf } from './scene.ts';
+import { frameLines } from './screens/screen.ts';
 import { sshHostNames } from './ssh-hosts.ts';
 import { chooseTheme, themes } from './theme.ts';
 
@@ -30,7 +33,6 @@ export interface DashboardProgram {
 
 /** How long the first frame may wait for the engine's picture, so that it is not one that says "connecting". */
 const firstPictureMs = 120;
-const maxFps = 30;
 
 /**
  * Shows the dashboard until the person leaves or a signal comes. The terminal is left as it was found, whatever
@@ -90,36 +92,40 @@ export async function runDashboard(options: DashboardProgram): Promise<number> {
   process.on('unhandledRejection', onCrash);
 
   const [background] = await Promise.all([options.background ?? null, pictureOr(dashboard, firstPictureMs)]);
-  const root = (
-    <App
-      dashboard={dashboard}
-      painter={(theme) => painterFor(theme, env, stdout, background)}
-      onSuspendable={(given) => {
-        suspendTerminal = given;
-      }}
-    />
-  );
-  const app = render(root, {
-    stdin,
-    stdout,
-    // Ink takes CI=true for no terminal; whoever called this has looked at the terminal itself.
-    interactive: true,
-    exitOnCtrlC: false,
-    patchConsole: false,
-    alternateScreen: true,
-    incrementalRendering: true,
-    maxFps,
-    isScreenReaderEnabled: wantsReader(dashboard, env),
-  });
-  drawNow = () => app.rerender(root);
-  import('../model/config.ts').then(({ Forward }) => schema.resolve(Forward), schema.reject);
+  const painter = (theme: Settings['theme']) => painterFor(theme, env, stdout, background);
+  const reader = wantsReader(dashboard, env);
+  let app: Mounted | null = null;
   try {
+    if (!reader) {
+      // What is typed meanwhile is for Ink, and not to be shown.
+      stdin.setRawMode(true);
+      const scene = dashboard.scene();
+      drawFirstFrame(stdout, frameLines(scene).map(painter(themeOf(scene))));
+    }
+    const { mount } = await import('./mount.tsx');
+    app = mount({
+      stdin,
+      stdout,
+      reader,
+      dashboard,
+      painter,
+      onSuspendable: (given) => {
+        suspendTerminal = given;
+      },
+    });
+    drawNow = app.drawNow;
+    import('../model/config.ts').then(({ Forward }) => schema.resolve(Forward), schema.reject);
     return await Promise.race([done.promise, app.waitUntilExit().then(() => 0)]);
   } finally {
     dashboard.stop();
-    app.unmount();
-    await app.waitUntilExit().catch(() => {});
-    app.cleanup();
+    if (app === null) {
+      leaveFirstFrame(stdout);
+      stdin.setRawMode(false);
+    } else {
+      app.unmount();
+      await app.waitUntilExit().catch(() => {});
+      app.cleanup();
+    }
     stdout.off('resize', onResize);
     stdin.off('end', onHangup);
     for (const [signal, handler] of handlers) process.off(signal, handler);
