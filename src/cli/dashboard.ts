@@ -15,7 +15,7 @@ export interface DashboardOptions {
 
 /**
  * Shows the dashboard until the person leaves; the exit code. The engine and the terminal are asked first: they answer
- * while the screen's code is read, which is the one place React comes in.
+ * while the screen's code is read; React is read once the first frame stands.
  */
 export async function openDashboard(options: DashboardOptions): Promise<number> {
   const { env, stdin, stdout } = options;
